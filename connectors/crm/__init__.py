@@ -1,0 +1,1 @@
+"""CRMs and ERPs: the systems that know the customer."""

@@ -1,0 +1,1 @@
+"""Interaction platforms: the systems that carry calls, mails and chats."""

@@ -1,0 +1,83 @@
+"""The open connections: each a connector at work with its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import cast
+
+from hub.clock import now
+from hub.config import Config, ConnectionConfig
+from hub.contract import Connector, Manifest, Tools, capabilities
+from hub.errors import ConfigError, nearest
+from hub.session import open_session
+from hub.store.database import Store
+
+GROUP = "patchbay.connectors"
+
+
+def connector_names() -> tuple[str, ...]:
+    """The names of all installed connectors."""
+    return tuple(sorted(entry.name for entry in entry_points(group=GROUP)))
+
+
+def connector_class(name: str) -> type[Connector]:
+    """The connector called `name`. Raises ConfigError with the nearest right name."""
+    for entry in entry_points(group=GROUP, name=name):
+        return cast("type[Connector]", entry.load())
+    raise ConfigError(f'there is no connector "{name}"{nearest(name, connector_names())}')
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One connection, open."""
+
+    name: str
+    config: ConnectionConfig
+    connector: Connector
+
+    @property
+    def manifest(self) -> Manifest:
+        """What its connector is."""
+        return self.connector.manifest
+
+    def can(self, verb: str) -> bool:
+        """Whether its connector has this verb."""
+        return verb in capabilities(self.connector)
+
+
+class Connections(Mapping[str, Connection]):
+    """All connections by name."""
+
+    def __init__(self, connections: Mapping[str, Connection]) -> None:
+        self._by_name = dict(connections)
+
+    def __getitem__(self, name: str) -> Connection:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def that(self, verb: str) -> tuple[Connection, ...]:
+        """The connections whose connector has `verb`, in the order of the configuration."""
+        return tuple(connection for connection in self._by_name.values() if connection.can(verb))
+
+
+def open_connections(config: Config, store: Store) -> Connections:
+    """Build every configured connector. Nothing is called yet: a CRM that is down does not keep the hub from starting."""
+    opened = {}
+    for name, declared in config.connections.items():
+        tools = Tools(
+            connection=name,
+            session=open_session(declared),
+            now=now,
+            country=config.country,
+            public_url=config.public_url,
+            engine=store.engine,
+        )
+        opened[name] = Connection(name, declared, connector_class(declared.connector)(declared.settings, tools))
+    return Connections(opened)

@@ -1,0 +1,1 @@
+"""What a person at a phone asks now: screen pop and click-to-dial."""

@@ -1,0 +1,1 @@
+"""The road of messages: accept, outbox, deliver; schedules; contact lists."""

@@ -1,0 +1,47 @@
+"""What an event, and so a delivery, is about. Events with the same subject are about the same thing.
+
+A subject is text: `interaction:softphone/call-1`, `contact:softphone/spring/42` (a campaign contact's result),
+`dial:softphone/d-1`, `work_item:…`, `agent:…`; and `member:spring_list/42` for a row of a contact list on its way out.
+"""
+
+from __future__ import annotations
+
+from hub.errors import InvalidEvent
+from hub.model import Event
+
+
+def subject_of(connection: str, event: Event) -> str:
+    """The subject of an event of `connection`. Raises InvalidEvent where the part that its type needs is missing."""
+    family = event.type.partition(".")[0]
+    if event.interaction is not None and family != "campaign":
+        return interaction_subject(connection, event.interaction.id)
+    if family == "dial" and event.dial is not None:
+        return f"dial:{connection}/{event.dial.id}"
+    if family == "work_item" and event.work_item is not None:
+        return f"work_item:{connection}/{event.work_item.id}"
+    if family == "agent":
+        if event.agent is None or not event.agent.id:
+            raise InvalidEvent("agent.id", f"required for {event.type}")
+        return f"agent:{connection}/{event.agent.id}"
+    if family == "campaign":
+        if event.campaign is None or not event.campaign.contact:
+            raise InvalidEvent("campaign.contact", f"required for {event.type}")
+        return f"contact:{connection}/{event.campaign.list or event.campaign.id or ''}/{event.campaign.contact}"
+    raise InvalidEvent(f"{family}.id", f"required for {event.type}")
+
+
+def interaction_subject(connection: str, key: str) -> str:
+    """The subject of the interaction `key` of `connection`."""
+    return f"interaction:{connection}/{key}"
+
+
+def member_subject(mapping: str, member: str) -> str:
+    """The subject of one member of the contact list that `mapping` pulls."""
+    return f"member:{mapping}/{member}"
+
+
+def parts(subject: str) -> tuple[str, str, str]:
+    """(kind, connection or mapping, key) of a subject."""
+    kind, _, rest = subject.partition(":")
+    owner, _, key = rest.partition("/")
+    return kind, owner, key

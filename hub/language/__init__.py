@@ -1,0 +1,1 @@
+"""The one declarative language: paths, conditions, converters, fields, examples."""

@@ -1,0 +1,1 @@
+"""One schema, every SQL statement, migrations; SQLite and PostgreSQL."""

@@ -1,0 +1,89 @@
+"""Open the store: one engine, one way to write, one way to read, and a bell between nodes.
+
+SQLite (WAL, synchronous=FULL) takes one writer at a time: inside a process a lock queues the writers, between processes
+SQLite's own lock does. PostgreSQL takes them side by side.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+
+Bell = Callable[[], None]
+
+
+class Store:
+    """The hub's database. `wake(channel)` rings the bells that `on_wake` hung up, on this node and (PostgreSQL) on all."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+        self._writer = threading.Lock()
+        self._bells: dict[str, list[Bell]] = {}
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the store is one SQLite file."""
+        return self.dialect == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One write transaction: committed (durable) when the block ends, rolled back when it raises."""
+        if self.is_sqlite:
+            with self._writer, self.engine.begin() as connection:
+                yield connection
+        else:
+            with self.engine.begin() as connection:
+                yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One read transaction: a consistent view, never blocking a writer."""
+        with self.engine.connect().execution_options(patchbay_read=True) as connection:
+            yield connection
+
+    def on_wake(self, channel: str, bell: Bell) -> None:
+        """Have `bell` rung when somebody calls `wake(channel)`. A bell must return at once."""
+        self._bells.setdefault(channel, []).append(bell)
+
+    def wake(self, channel: str) -> None:
+        """Ring the bells of `channel`. A bell that is missed costs a poll interval, never correctness."""
+        for bell in self._bells.get(channel, ()):
+            bell()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def open_store(url: str) -> Store:
+    """Open the store at an SQLAlchemy `url`: `sqlite:///var/patchbay.db` or `postgresql://…` (driver psycopg 3)."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        if parsed.drivername in ("postgresql", "postgres"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        engine = create_engine(parsed, pool_size=20, max_overflow=20, pool_pre_ping=True)
+    return Store(engine)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, below
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-32768"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE: a write transaction takes the write lock at its start, so it can never fail half-way for want of it.
+    reading = connection.get_execution_options().get("patchbay_read")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
