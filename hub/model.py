@@ -85,6 +85,7 @@ class Customer(Struct, frozen=True, kw_only=True):
     email: str | None = None
     name: str | None = None
     crm_key: str | None = None
+    vip: bool | None = None
 
 
 class WrapUp(Struct, frozen=True, kw_only=True):

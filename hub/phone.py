@@ -10,8 +10,8 @@ from phonenumbers import NumberParseException, PhoneNumberFormat
 
 # How platforms write a caller who withheld the number; 266696687 spells "anonymous" on a keypad.
 _WITHHELD = frozenset(
-    {"", "anonymous", "restricted", "unavailable", "unknown", "private", "withheld", "blocked", "hidden", "+266696687", "266696687"}
-)  # fmt: skip
+    "anonymous restricted unavailable unknown private withheld blocked hidden +266696687 266696687".split()
+) | {""}
 _EXTENSION = re.compile(r"\d{2,6}")
 _SIP = re.compile(r"^(?:sips?|tel):([^@;?]*)", re.IGNORECASE)
 

@@ -1,0 +1,1 @@
+"""The embedded CRM's tables and statements."""
