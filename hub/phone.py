@@ -10,8 +10,9 @@ from phonenumbers import NumberParseException, PhoneNumberFormat
 
 # How platforms write a caller who withheld the number; 266696687 spells "anonymous" on a keypad.
 _WITHHELD = frozenset(
-    "anonymous restricted unavailable unknown private withheld blocked hidden +266696687 266696687".split()
-) | {""}
+    ["", "anonymous", "restricted", "unavailable", "unknown", "private", "withheld", "blocked", "hidden"]
+    + ["+266696687", "266696687"]
+)
 _EXTENSION = re.compile(r"\d{2,6}")
 _SIP = re.compile(r"^(?:sips?|tel):([^@;?]*)", re.IGNORECASE)
 

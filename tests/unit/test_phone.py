@@ -27,7 +27,10 @@ def test_e164(raw: str, country: str, expected: str | None) -> None:
 
 
 def test_a_withheld_number_is_no_number() -> None:
-    assert all(is_withheld(raw) for raw in (None, "", "anonymous", "Restricted", "sip:anonymous@anonymous.invalid", "+266696687"))
+    assert all(
+        is_withheld(raw)
+        for raw in (None, "", "anonymous", "Restricted", "sip:anonymous@anonymous.invalid", "+266696687")
+    )
     assert not is_withheld("+34612345678")
 
 
