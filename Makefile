@@ -42,9 +42,11 @@ docs: $(VENV)/.test  ## write docs/reference anew from the declarations
 	$(BIN)/python -m docs.generate
 
 lock: $(VENV)/.uv  ## resolve the dependencies anew and pin them with hashes
-	for set in run test bench; do \
-	  $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-annotate --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt; \
+	@lock() { $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --custom-compile-command "make lock" "$$@"; }; \
+	lock requirements/uv.in -o requirements/uv.txt && lock requirements/run.in -o requirements/run.txt \
+	&& for set in test bench; do \
+	  lock -c requirements/run.txt requirements/$$set.in -o requirements/$$set.txt || exit 1; \
 	done
 
 clean:  ## remove the environment and what tools left behind (never var/, where the store is)
