@@ -1,0 +1,1 @@
+"""The API's blueprints, one room each; all are served under /api/v1."""
