@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from typing import cast
 
 from hub.clock import now
 from hub.config import Config, ConnectionConfig
 from hub.contract import Connector, Manifest, Tools, capabilities
-from hub.errors import ConfigError, nearest
+from hub.installed import connector_class
 from hub.session import open_session
 from hub.store.database import Store
-
-GROUP = "patchbay.connectors"
-
-
-def connector_names() -> tuple[str, ...]:
-    """The names of all installed connectors."""
-    return tuple(sorted(entry.name for entry in entry_points(group=GROUP)))
-
-
-def connector_class(name: str) -> type[Connector]:
-    """The connector called `name`. Raises ConfigError with the nearest right name."""
-    for entry in entry_points(group=GROUP, name=name):
-        return cast("type[Connector]", entry.load())
-    raise ConfigError(f'there is no connector "{name}"{nearest(name, connector_names())}')
 
 
 @dataclass(frozen=True)
