@@ -223,7 +223,9 @@ dials = Table(
     Column("record", Text),  # JSON: connection, object, id
     Column("state", Text, nullable=False),  # requested | accepted | refused | unknown
     Column("reason", Text),
+    Column("note", Text),  # what the agent is told beside the outcome
     Column("interaction", Text),
+    Column("double_of", Text),  # the dial that this one, a double click under another key, stands for
     Column("created_at", Moment, nullable=False),
     Index(None, "agent", "created_at"),
     Index(None, "connection", "interaction"),
