@@ -54,8 +54,18 @@ def written(rng: random.Random) -> tuple[str, str]:
     trunk = (metadata.national_prefix if metadata else None) or ""
     abroad = rng.choice(["00", "011", "810", "0011", "001"])
     typed = rng.choice(
-        [f"+{code}{number}", f"+{code}(0){number}", f"00{code}{number}", number, trunk + number, code + number]
-        + [code + trunk + number, abroad + code + number, f"(+{code}){number}", f"0{number}"]
+        [
+            f"+{code}{number}",
+            f"+{code}(0){number}",
+            f"00{code}{number}",
+            number,
+            trunk + number,
+            code + number,
+            code + trunk + number,
+            abroad + code + number,
+            f"(+{code}){number}",
+            f"0{number}",
+        ]  # fmt: skip
     )
     if rng.random() < 0.6:
         typed = "".join(c + (rng.choice(" -./)([]\u00a0") if rng.random() < 0.25 else "") for c in typed)
