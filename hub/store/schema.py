@@ -184,8 +184,13 @@ list_runs = Table(
     Column("watermark", Text),
     Column("counts", Text, nullable=False),  # JSON: {"read", "sent", "unchanged", "removed", "left_out": {reason: n}}
     Column("error", Text),
+    Column("mapping_version", Integer, nullable=False),  # another version is a first load again
+    Column("lease_owner", Text),
+    Column("lease_until", Moment),  # a running pull whose lease is over is taken over
     Index(None, "mapping"),
-)
+    Index("uq_list_runs_running", "mapping", unique=True, sqlite_where=text("state = 'running'"),
+          postgresql_where=text("state = 'running'")),
+)  # fmt: skip
 
 list_members = Table(
     "list_members",
@@ -197,6 +202,7 @@ list_members = Table(
     Column("reason", Text),
     Column("phone", Text),
     Column("content", Text, nullable=False),  # digest of what was sent
+    Column("body", Text),  # the row of a duplicate, for the day when it takes the other's place
     PrimaryKeyConstraint("mapping", "member"),
     Index(None, "mapping", "phone"),
 )
