@@ -53,20 +53,9 @@ def written(rng: random.Random) -> tuple[str, str]:
     metadata = PhoneMetadata.metadata_for_region(region, None)
     trunk = (metadata.national_prefix if metadata else None) or ""
     abroad = rng.choice(["00", "011", "810", "0011", "001"])
-    typed = rng.choice(
-        [
-            f"+{code}{number}",
-            f"+{code}(0){number}",
-            f"00{code}{number}",
-            number,
-            trunk + number,
-            code + number,
-            code + trunk + number,
-            abroad + code + number,
-            f"(+{code}){number}",
-            f"0{number}",
-        ]  # fmt: skip
-    )
+    forms = [f"+{code}{number}", f"+{code}(0){number}", f"(+{code}){number}", f"00{code}{number}", f"0{number}", number]
+    forms += [trunk + number, code + number, code + trunk + number, abroad + code + number]
+    typed = rng.choice(forms)
     if rng.random() < 0.6:
         typed = "".join(c + (rng.choice(" -./)([]\u00a0") if rng.random() < 0.25 else "") for c in typed)
     if rng.random() < 0.05:
