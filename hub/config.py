@@ -2,9 +2,67 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import phonenumbers
+
+from hub.contract import Setting
+from hub.errors import ConfigError, nearest
+from hub.installed import connector_class, connector_names
+from hub.language.yaml_source import Document, read_yaml
+from hub.settings import NotSet, Secret, WrongValue, checked, resolved
+
+HUB_SETTINGS: tuple[Setting, ...] = (
+    Setting(name="company", about="The company's name, as pages show it.", default="Patchbay", example="Lumen Energy"),
+    Setting(name="country", about="ISO code: how a number without a country code is read where nothing nearer says so.",
+            required=True, example="ES"),
+    Setting(name="zone", about="IANA time zone of dates where a mapping declares none.", default="UTC",
+            example="Europe/Madrid"),
+    Setting(name="own_numbers", about="The company's own numbers and extensions: never looked up as a customer. "
+            "Further ones are learned from traffic.", kind="list", default=(), example=["+34911234567"]),
+    Setting(name="public_url", about="Where browsers and platforms reach this hub. By default http://HOST:PORT.",
+            kind="url", example="https://patchbay.example.com"),
+    Setting(name="host", about="The address to listen on (PATCHBAY_HOST).", default="127.0.0.1"),
+    Setting(name="port", about="The port to listen on (PATCHBAY_PORT).", kind="integer", default=8080),
+    Setting(name="database_url", about="The store (PATCHBAY_DATABASE_URL): SQLite or PostgreSQL. By default the file "
+            "patchbay.db in PATCHBAY_HOME.", kind="secret", example="postgresql://patchbay:…@db.example/patchbay"),
+    Setting(name="mappings", about="The folder of the mappings (PATCHBAY_MAPPINGS), from this file's folder. "
+            "By default `mappings` beside the folder of this file."),
+    Setting(name="screen_pop", about="The file of the screen pop's decision table, from this file's folder.",
+            default="screen_pop.yaml"),
+    Setting(name="max_body_bytes", about="The largest body that a hook may have.", kind="integer", default=1 << 20),
+    Setting(name="sample", about="Fill an empty embedded CRM with sample people at the first start.", kind="boolean",
+            default=False),
+)  # fmt: skip
+CONNECTION_SETTINGS: tuple[Setting, ...] = (
+    Setting(name="connector", about="Which connector it uses.", required=True, example="webhook"),
+    Setting(name="concurrency", about="How many calls at the same time.", kind="integer", default=4),
+    Setting(name="calls_per_second", about="At most so many calls a second.", kind="number"),
+    Setting(name="calls_per_day", about="At most so many calls a UTC day; then it pauses till midnight.",
+            kind="integer"),
+    Setting(name="timeout_seconds", about="How long to wait for an answer.", kind="number", default=30.0),
+    Setting(name="private_network", about="Whether it may reach loopback and private addresses.", kind="boolean",
+            default=False),
+)  # fmt: skip
+SECTIONS = ("connections", "dial")
+CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+POSITIVE = ("concurrency", "calls_per_second", "calls_per_day", "timeout_seconds", "max_body_bytes")
+
+
+def hub_settings() -> tuple[Setting, ...]:
+    """The settings of the hub itself."""
+    return HUB_SETTINGS
+
+
+def connection_settings() -> tuple[Setting, ...]:
+    """The settings that every connection has, beside its connector's own."""
+    return CONNECTION_SETTINGS
 
 
 @dataclass(frozen=True)
@@ -38,5 +96,154 @@ class Config:
     connections: dict[str, ConnectionConfig]
     own_numbers: tuple[str, ...] = ()
     screen_pop: dict[str, Any] = field(default_factory=dict)  # checked by hub.desk.rules
+    screen_pop_file: Path | None = None  # the decision table, where there is one
     dial: dict[str, Any] = field(default_factory=dict)  # checked by hub.desk.dial
     max_body_bytes: int = 1 << 20
+    sample: bool = False
+
+
+def home_of(env: Mapping[str, str]) -> Path:
+    """The folder of the store and of what else the hub keeps: PATCHBAY_HOME, by default var/."""
+    return Path(env.get("PATCHBAY_HOME") or "var")
+
+
+def config_file_of(env: Mapping[str, str]) -> Path:
+    """The settings' file: PATCHBAY_CONFIG, by default config/hub.yaml."""
+    return Path(env.get("PATCHBAY_CONFIG") or "config/hub.yaml")
+
+
+def load_config(env: Mapping[str, str] | None = None) -> Config:
+    """Read and check the settings. Raises ConfigError: one line with file, line and what would be right."""
+    env = os.environ if env is None else env
+    file = config_file_of(env)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}", file=str(file)
+        ) from None
+    return _Reading(read_yaml(text, str(file)), file, env).config()
+
+
+class _Reading:
+    """One reading of one file: knows where everything stands."""
+
+    def __init__(self, document: Document, file: Path, env: Mapping[str, str]) -> None:
+        self.document, self.file, self.env = document, file, env
+
+    def config(self) -> Config:
+        top = self._mapping((), self.document.value or {})
+        self._known_names((), top, (*(setting.name for setting in HUB_SETTINGS), *SECTIONS))
+        told = self._settings((), top, HUB_SETTINGS, {"host": "PATCHBAY_HOST", "port": "PATCHBAY_PORT",
+                                                      "database_url": "PATCHBAY_DATABASE_URL"})  # fmt: skip
+        self._plausible(told)
+        home, beside = home_of(self.env), self.file.parent
+        mappings = self.env.get("PATCHBAY_MAPPINGS")
+        screen_pop = beside / told["screen_pop"]
+        if "screen_pop" in top and not screen_pop.exists():
+            raise self._wrong(("screen_pop",), f"there is no file {screen_pop}")
+        return Config(
+            file=self.file,
+            company=told["company"],
+            country=told["country"].upper(),
+            zone=told["zone"],
+            public_url=told["public_url"] or f"http://{_reachable(told['host'])}:{told['port']}",
+            home=home,
+            mappings=Path(mappings) if mappings else beside / (told["mappings"] or "../mappings"),
+            database_url=told["database_url"] or Secret(f"sqlite:///{home / 'patchbay.db'}"),
+            host=told["host"],
+            port=told["port"],
+            connections=self._connections(top.get("connections") or {}),
+            own_numbers=told["own_numbers"],
+            screen_pop_file=screen_pop if screen_pop.exists() else None,
+            dial=self._resolved(("dial",), self._mapping(("dial",), top.get("dial") or {})),
+            max_body_bytes=told["max_body_bytes"],
+            sample=told["sample"],
+        )
+
+    def _plausible(self, told: Mapping[str, Any]) -> None:
+        if told["country"].upper() not in phonenumbers.SUPPORTED_REGIONS:
+            close = nearest(told["country"].upper(), phonenumbers.SUPPORTED_REGIONS)
+            raise self._wrong(("country",), f'country has to be an ISO code such as ES, not "{told["country"]}"{close}')
+        try:
+            ZoneInfo(told["zone"])
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise self._wrong(
+                ("zone",), f'zone has to be an IANA name such as Europe/Madrid, not "{told["zone"]}"'
+            ) from None
+        if not 0 < told["port"] < 65536:
+            raise self._wrong(("port",), f"port has to be between 1 and 65535, not {told['port']}")
+
+    def _connections(self, given: Any) -> dict[str, ConnectionConfig]:
+        found = {}
+        for name, value in self._mapping(("connections",), given).items():
+            path = ("connections", name)
+            if not CONNECTION_NAME.fullmatch(name):
+                raise self._wrong(path, f'"{name}" cannot name a connection; use lower-case letters, digits and _')
+            found[name] = self._connection(name, path, self._mapping(path, value))
+        return found
+
+    def _connection(self, name: str, path: tuple[str, ...], given: Mapping[str, Any]) -> ConnectionConfig:
+        kind = given.get("connector")
+        if not isinstance(kind, str):
+            known = ", ".join(connector_names())
+            raise self._wrong(path, f"connection {name} has to say which connector it uses: {known}")
+        try:
+            own = connector_class(kind).manifest.settings
+        except ConfigError as error:
+            raise self._wrong((*path, "connector"), error.what) from None
+        self._known_names(path, given, [setting.name for setting in (*CONNECTION_SETTINGS, *own)])
+        settings = self._settings(path, given, own, {})
+        common = self._settings(path, given, CONNECTION_SETTINGS, {})
+        return ConnectionConfig(name=name, settings=settings, **common)
+
+    def _settings(
+        self, path: tuple[str, ...], given: Mapping[str, Any], declared: Iterable[Setting], from_env: Mapping[str, str]
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for setting in declared:
+            here, name, value = (*path, setting.name), setting.name, given.get(setting.name)
+            variable = from_env.get(name, "")
+            if self.env.get(variable):
+                try:
+                    values[name] = checked(setting, self.env[variable])
+                except WrongValue as wrong:
+                    raise ConfigError(f"{variable}: {wrong}") from None
+            elif value is None:
+                if setting.required:
+                    raise self._wrong(here if name in given else path, f"{name} is required: {setting.about}")
+                values[name] = setting.default
+            else:
+                try:
+                    values[name] = checked(setting, self._resolved(here, value))
+                except WrongValue as wrong:
+                    raise self._wrong(here, str(wrong)) from None
+            if name in POSITIVE and values[name] is not None and values[name] <= 0:
+                raise self._wrong(here, f"{name} has to be more than 0")
+        return values
+
+    def _resolved(self, path: tuple[str, ...], value: Any) -> Any:
+        try:
+            return resolved(value, self.env)
+        except NotSet as missing:
+            raise self._wrong(path, f"{missing} (for {'.'.join(path)})") from None
+
+    def _mapping(self, path: tuple[str, ...], value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+            raise self._wrong(path, f"{'.'.join(path) or 'the file'} has to be a list of `name: value` lines")
+        return value
+
+    def _known_names(self, path: tuple[str, ...], given: Mapping[str, Any], known: Iterable[str]) -> None:
+        known = list(known)
+        for name in given:
+            if name not in known:
+                where = f" of {'.'.join(path)}" if path else ""
+                close = nearest(name, known) or f"; known: {', '.join(known)}"
+                raise self._wrong((*path, name), f'there is no setting "{name}"{where}{close}')
+
+    def _wrong(self, path: tuple[str, ...], what: str) -> ConfigError:
+        return self.document.error(path, what)
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else f"[{host}]" if ":" in host else host  # noqa: S104
