@@ -95,6 +95,7 @@ deliveries = Table(
     Column("provisional", Boolean, nullable=False),
     Column("in_doubt", Boolean, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("tried_since", Moment),  # when the first of these attempts was; null: none yet
     Column("collapsed", Integer, nullable=False),  # how many older waiting ones this one stands for
     Column("due_at", Moment, nullable=False),
     Column("lease_until", Moment),
