@@ -1,0 +1,144 @@
+"""The desk's statements: dials, own numbers, what the hub just created, and who must not be called."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+
+from hub.store.schema import dials, do_not_call, fresh_records, interactions, own_numbers
+
+DIAL_LOCK = 0x6469616C  # "dial": the first half of the advisory lock that orders one agent's clicks
+
+# --- dials ----------------------------------------
+
+
+def lock_agent(conn: Connection, agent: str) -> None:
+    """Let one click of `agent` at a time pass, until the transaction ends. SQLite has one writer anyway."""
+    if conn.dialect.name == "postgresql":
+        half = zlib.crc32(agent.encode()) - (1 << 31)
+        conn.execute(select(func.pg_advisory_xact_lock(DIAL_LOCK, half)))
+
+
+def dial_of_key(conn: Connection, key: str) -> Row[Any] | None:
+    """The dial that this idempotency key made."""
+    return conn.execute(select(dials).where(dials.c.idempotency_key == key)).first()
+
+
+def dial_of_id(conn: Connection, id: str) -> Row[Any] | None:
+    """The dial `id`."""
+    return conn.execute(select(dials).where(dials.c.id == id)).first()
+
+
+def latest_dial(conn: Connection, agent: str, digest: str, since: int) -> Row[Any] | None:
+    """The newest dial since then that the same agent asked for in the same words and that was not refused."""
+    return conn.execute(
+        select(dials)
+        .where(dials.c.agent == agent, dials.c.created_at >= since, dials.c.digest == digest)
+        .where(dials.c.state != "refused", dials.c.double_of.is_(None))
+        .order_by(dials.c.created_at.desc())
+        .limit(1)
+    ).first()
+
+
+def dial_moments(conn: Connection, agent: str, since: int) -> list[int]:
+    """When `agent` dialled since then, oldest first. Double clicks do not count."""
+    return list(
+        conn.scalars(
+            select(dials.c.created_at)
+            .where(dials.c.agent == agent, dials.c.created_at >= since, dials.c.double_of.is_(None))
+            .order_by(dials.c.created_at)
+        )
+    )
+
+
+def add_dial(conn: Connection, **columns: Any) -> bool:
+    """Keep a new dial. False when its idempotency key is taken."""
+    statement = _insert(conn, dials).values(columns).on_conflict_do_nothing()
+    return conn.execute(statement).rowcount == 1
+
+
+def settle_dial(conn: Connection, id: str, state: str, reason: str, interaction: str) -> None:
+    """What became of the dial `id`. Only the first answer counts."""
+    conn.execute(
+        update(dials)
+        .where(dials.c.id == id, dials.c.state.in_(("requested", "unknown")))
+        .values(state=state, reason=reason or None, interaction=interaction or None)
+    )
+
+
+def may_not_be_called(conn: Connection, phone: str) -> Row[Any] | None:
+    """The do-not-call entry of an E.164 number."""
+    return conn.execute(select(do_not_call).where(do_not_call.c.phone == phone)).first()
+
+
+# --- own numbers ----------------------------------------
+
+
+def learned_numbers(conn: Connection) -> dict[str, str]:
+    """Every learned number and the connection that showed it first."""
+    return {row.number: row.connection for row in conn.execute(select(own_numbers.c.number, own_numbers.c.connection))}
+
+
+def add_own_numbers(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Remember learned numbers; those already known stay as they are."""
+    if rows:
+        conn.execute(_insert(conn, own_numbers).on_conflict_do_nothing(), list(rows))
+
+
+def seen_as_remote(conn: Connection, numbers: Iterable[str]) -> set[str]:
+    """Those of the E.164 numbers that were the other side of some interaction."""
+    wanted = interactions.c.remote_e164.in_(list(numbers))
+    return set(conn.scalars(select(interactions.c.remote_e164).where(wanted).distinct()))
+
+
+# --- what the hub just created ----------------------------------------
+
+
+def remember_fresh(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep records that the hub created, under the columns of `fresh_records`."""
+    if rows:
+        statement = _insert(conn, fresh_records)
+        replaced = {name: statement.excluded[name] for name in ("phone", "email", "title", "url", "created_at")}
+        conn.execute(
+            statement.on_conflict_do_update(index_elements=["connection", "object", "record_id"], set_=replaced),
+            list(rows),
+        )
+
+
+def fresh(conn: Connection, connections: Sequence[str], phone: str, email: str, since: int) -> Sequence[Row[Any]]:
+    """What the hub created since then in these connections with this number or e-mail address, newest first."""
+    same = [column.in_(values) for column, values in _identifiers(phone, email) if any(values)]
+    if not same:
+        return []
+    return conn.execute(
+        select(fresh_records)
+        .where(and_(fresh_records.c.created_at >= since, fresh_records.c.connection.in_(connections)), or_(*same))
+        .order_by(fresh_records.c.created_at.desc())
+        .limit(50)
+    ).all()
+
+
+def _identifiers(phone: str, email: str) -> tuple[tuple[Any, list[str]], ...]:
+    return ((fresh_records.c.phone, [phone]), (fresh_records.c.email, [email, email.lower()]))
+
+
+# --- interactions ----------------------------------------
+
+
+def facts_of_interaction(conn: Connection, key: str, connections: Sequence[str]) -> list[str]:
+    """The facts (JSON) of the interactions with the platform's id `key`, in any of the connections; all if none named."""
+    statement = select(interactions.c.facts).where(interactions.c.key == key)
+    if connections:
+        statement = statement.where(interactions.c.connection.in_(connections))
+    return list(conn.scalars(statement.limit(2)))
+
+
+def _insert(conn: Connection, table: Any) -> Any:
+    if conn.dialect.name == "postgresql":
+        return insert_postgresql(table)
+    return insert_sqlite(table)
