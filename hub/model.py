@@ -10,7 +10,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 Channel = Literal["voice", "email", "chat", "sms", "task"]
 Direction = Literal["inbound", "outbound", "internal"]
@@ -186,6 +186,12 @@ class Event(Struct, frozen=True, kw_only=True):
     campaign: CampaignPart | None = None
     work_item: WorkItemPart | None = None
     attached: dict[str, Any] | None = None
+
+
+class WireEvent(Event, frozen=True, kw_only=True):
+    """An event with its canonical JSON as the sender wrote it, so that fields which we do not know are kept too."""
+
+    wire: str = field(default="", name="$wire")  # set by whoever decodes; never taken from the sender
 
 
 # --- what the events of one interaction fold into ----------------------------------------
