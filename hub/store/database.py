@@ -14,6 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
+from hub.store.bell import Bells
+
 Bell = Callable[[], None]
 
 
@@ -25,6 +27,9 @@ class Store:
         self.dialect = engine.dialect.name
         self._writer = threading.Lock()
         self._bells: dict[str, list[Bell]] = {}
+        self._to_others: Bells | None = None
+        self._opening = threading.Lock()
+        self._closed = False
 
     @property
     def is_sqlite(self) -> bool:
@@ -50,24 +55,48 @@ class Store:
     def on_wake(self, channel: str, bell: Bell) -> None:
         """Have `bell` rung when somebody calls `wake(channel)`. A bell must return at once."""
         self._bells.setdefault(channel, []).append(bell)
+        self._others()
 
     def wake(self, channel: str) -> None:
         """Ring the bells of `channel`. A bell that is missed costs a poll interval, never correctness."""
-        for bell in self._bells.get(channel, ()):
-            bell()
+        self._ring(channel)
+        others = self._others()
+        if others is not None:
+            others.ring(channel)
 
     def close(self) -> None:
         """Close every connection."""
+        with self._opening:
+            others, self._to_others = self._to_others, None
+            self._closed = True
+        if others is not None:
+            others.close()
         self.engine.dispose()
+
+    def _others(self) -> Bells | None:
+        if self.is_sqlite or self._to_others is not None:
+            return self._to_others
+        with self._opening:
+            if self._to_others is None and not self._closed:
+                self._to_others = Bells(self.engine.url, heard=self._ring, heard_again=self._ring_all)
+            return self._to_others
+
+    def _ring(self, channel: str) -> None:
+        for bell in tuple(self._bells.get(channel, ())):
+            bell()
+
+    def _ring_all(self) -> None:
+        for channel in tuple(self._bells):
+            self._ring(channel)
 
 
 def open_store(url: str) -> Store:
     """Open the store at an SQLAlchemy `url`: `sqlite:///var/patchbay.db` or `postgresql://…` (driver psycopg 3)."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
+        Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
+        threads = {"connect_args": {"timeout": 30, "check_same_thread": False}, "pool_size": 20, "max_overflow": 20}
+        engine = create_engine(parsed, **threads)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:

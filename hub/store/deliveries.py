@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, func, select
-from sqlalchemy.engine import Row
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, literal, or_, select, update
 
 from hub.clock import from_ms, to_ms
 from hub.store.schema import attempts, deliveries
@@ -78,24 +77,173 @@ class Filter(Struct, frozen=True, kw_only=True):
 
 def page(conn: Connection, where: Filter, *, before: int | None = None, limit: int = 50) -> list[Delivery]:
     """The newest `limit` deliveries that `where` describes; go on with `before=` the last one's id."""
-    raise NotImplementedError
+    asked = select(deliveries).where(*_conditions(where)).order_by(deliveries.c.id.desc()).limit(limit)
+    if before is not None:
+        asked = asked.where(deliveries.c.id < before)
+    return [_delivery(row) for row in conn.execute(asked)]
 
 
 def one(conn: Connection, id: int) -> Delivery | None:
     """The delivery with this id."""
-    raise NotImplementedError
+    row = conn.execute(select(deliveries).where(deliveries.c.id == id)).first()
+    return None if row is None else _delivery(row)
 
 
 def attempts_of(conn: Connection, ids: Sequence[int]) -> dict[int, list[Attempt]]:
     """The attempts of these deliveries, oldest first."""
-    raise NotImplementedError
+    found: dict[int, list[Attempt]] = {id: [] for id in ids}
+    asked = select(attempts).where(attempts.c.delivery.in_(found)).order_by(attempts.c.id)
+    for row in conn.execute(asked):
+        found[row.delivery].append(_attempt(row))
+    return found
 
 
 def waiting(conn: Connection) -> dict[str, dict[str, int]]:
     """By connection and state, how many deliveries are pending, sending and parked. Cheap: each is an index of its own."""
-    raise NotImplementedError
+    found: dict[str, dict[str, int]] = {}
+    for state in OPEN_STATES:
+        asked = select(deliveries.c.connection, func.count()).where(_is(state)).group_by(deliveries.c.connection)
+        for connection, count in conn.execute(asked):
+            found.setdefault(connection, dict.fromkeys(OPEN_STATES, 0))[state] = count
+    return found
 
 
 def counts(conn: Connection, since: datetime | None = None) -> dict[str, int]:
     """By state, how many deliveries there are that were made since then. Reads every one: not for a scrape."""
-    raise NotImplementedError
+    asked = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
+    if since is not None:
+        asked = asked.where(deliveries.c.created_at >= to_ms(since))
+    return dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in conn.execute(asked)}
+
+
+# --- replay ----------------------------------------
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """A delivery that somebody wants to go out again, with what waits or is newer of its pair."""
+
+    id: int
+    subject: str
+    mapping: str
+    state: str
+    has_body: bool
+    waiting: int | None  # another pending one of the pair
+    newest: int  # the pair's newest
+
+
+def candidates(conn: Connection, where: Filter, *, after: int, limit: int) -> list[Candidate]:
+    """The next deliveries that `where` describes, oldest first, for a replay; locked until the transaction ends."""
+    conditions = (*_conditions(where), deliveries.c.id > after)
+    asked = select(deliveries).where(*conditions).order_by(deliveries.c.id).limit(limit).with_for_update()
+    rows = conn.execute(asked).all()
+    columns = (deliveries.c.id, deliveries.c.subject, deliveries.c.mapping, deliveries.c.state)
+    siblings = conn.execute(select(*columns).where(deliveries.c.subject.in_({row.subject for row in rows}))).all()
+    newest: dict[tuple[str, str], int] = {}
+    pending: dict[tuple[str, str], int] = {}
+    for row in siblings:
+        pair = (row.subject, row.mapping)
+        newest[pair] = max(row.id, newest.get(pair, 0))
+        if row.state == "pending":
+            pending[pair] = row.id
+    return [
+        Candidate(
+            id=row.id,
+            subject=row.subject,
+            mapping=row.mapping,
+            state=row.state,
+            has_body=row.body is not None,
+            waiting=other if (other := pending.get((row.subject, row.mapping))) != row.id else None,
+            newest=newest[row.subject, row.mapping],
+        )
+        for row in rows
+    ]
+
+
+def put_back(conn: Connection, ids: Sequence[int], why: Reason, *, now: int) -> None:
+    """Make these pending and due, with no attempts counted. What is in doubt stays in doubt."""
+    values = {"state": "pending", "due_at": now, "attempts": 0, "tried_since": None, "updated_at": now}
+    reason = msgspec.json.encode(why).decode()
+    conn.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(values | {"reason": reason}))
+
+
+def fold_into(conn: Connection, older: int, newer: int, why: Reason, *, now: int) -> None:
+    """Have `newer` stand for `older`, which becomes superseded."""
+    reason = msgspec.json.encode(why).decode()
+    known = conn.execute(
+        update(deliveries)
+        .where(deliveries.c.id == older)
+        .values(state="superseded", reason=reason, updated_at=now)
+        .returning(deliveries.c.in_doubt)
+    ).scalar_one()
+    conn.execute(
+        update(deliveries)
+        .where(deliveries.c.id == newer)
+        .values(collapsed=deliveries.c.collapsed + 1, in_doubt=or_(deliveries.c.in_doubt, literal(known)))
+    )
+
+
+# --- rows to nouns ----------------------------------------
+
+
+def _conditions(where: Filter) -> list[ColumnElement[bool]]:
+    d = deliveries.c
+    given: list[ColumnElement[bool]] = []
+    if where.ids:
+        given.append(d.id.in_(where.ids))
+    if where.states:
+        given.append(or_(*(_is(state) for state in where.states)))
+    for column, value in ((d.mapping, where.mapping), (d.connection, where.connection), (d.subject, where.subject)):
+        if value is not None:
+            given.append(column == value)
+    if where.reason is not None:
+        given.append(d.reason.startswith(f'{{"name":"{where.reason}"', autoescape=True))
+    if where.since is not None:
+        given.append(d.created_at >= to_ms(where.since))
+    if where.until is not None:
+        given.append(d.created_at < to_ms(where.until))
+    return given
+
+
+def _is(state: str) -> ColumnElement[bool]:
+    # Written out, never bound: only then does the partial index of that state serve.
+    return deliveries.c.state == bindparam(None, state, literal_execute=True)
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        id=row.id,
+        mapping=row.mapping,
+        subject=row.subject,
+        connection=row.connection,
+        lane=row.lane,
+        action=row.action,
+        state=row.state,
+        provisional=row.provisional,
+        in_doubt=row.in_doubt,
+        attempts=row.attempts,
+        collapsed=row.collapsed,
+        due_at=from_ms(row.due_at),
+        reason=_reason(row.reason),
+        object=row.object,
+        record_id=row.record_id,
+        record_url=row.record_url,
+        created_at=from_ms(row.created_at),
+        updated_at=from_ms(row.updated_at),
+    )
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    return Attempt(
+        delivery=row.delivery,
+        started_at=from_ms(row.started_at),
+        took_ms=row.took_ms,
+        mapping_version=row.mapping_version,
+        outcome=row.outcome,
+        sent=None if row.sent is None else msgspec.json.decode(row.sent),
+        notes=[] if row.notes is None else msgspec.json.decode(row.notes),
+        error=_reason(row.error),
+    )
+
+
+def _reason(stored: str | None) -> Reason | None:
+    return None if stored is None else msgspec.json.decode(stored, type=Reason)
