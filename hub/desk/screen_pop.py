@@ -1,27 +1,44 @@
-"""Who is calling? Asks every CRM at once under one deadline and answers one record, several, or none."""
+"""Who is calling? Asks every CRM at once under one deadline and answers one record, several, or none.
+
+An attached CRM key wins over the number, the number over the e-mail address. The record on which a call was clicked wins
+over them all. `none` with silent connections means "nobody known so far": its url is then a search, not a new record, for
+whoever calls may well be known to the CRM that did not answer.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+from urllib.parse import urlencode
 
+import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
+from hub.clock import from_ms, now, now_ms
 from hub.config import Config
-from hub.connections import Connections
-from hub.model import Account, Direction
+from hub.connections import Connection, Connections
+from hub.desk.asking import Answer, Asking, Silent
+from hub.desk.caller import Ask, Caller, caller_of
+from hub.desk.choice import Asked, Candidate, Choice, Table, choice
+from hub.desk.own_numbers import OwnNumbers
+from hub.desk.rules import table_of
+from hub.errors import ConnectorError, PatchbayError, nearest
+from hub.model import PERSON, Account, Lookup, Match, Record
+from hub.phone import e164
+from hub.store import desk
 from hub.store.database import Store
 
+PAGE = "/pop"  # our own page: choose from several, or read why nobody is named
 
-class Ask(Struct, frozen=True, kw_only=True):
-    """What is known of the other side. `connection` names one CRM to ask alone, or the platform that asks."""
+log = structlog.get_logger()
 
-    phone: str | None = None
-    email: str | None = None
-    key: str | None = None
-    connection: str | None = None
-    agent: str | None = None
-    interaction: str | None = None
-    direction: Direction | None = None
+__all__ = ["Ask", "Found", "Matched", "Pop", "ScreenPop", "Silent", "UnknownConnection"]
+
+
+class UnknownConnection(PatchbayError):
+    """There is no such connection."""
 
 
 class Matched(Struct, frozen=True, kw_only=True):
@@ -33,7 +50,7 @@ class Matched(Struct, frozen=True, kw_only=True):
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """One record of the answer; `why` names the rule that chose it, or how it matched."""
+    """One record of the answer. `rule` is the table's rule that chose it, `why` says it in words."""
 
     connection: str
     object: str
@@ -42,13 +59,7 @@ class Found(Struct, frozen=True, kw_only=True):
     url: str
     account: Account | None = None
     matched: Matched
-    why: str
-
-
-class Silent(Struct, frozen=True, kw_only=True):
-    """A connection that was asked and did not answer."""
-
-    connection: str
+    rule: str
     why: str
 
 
@@ -60,20 +71,224 @@ class Pop(Struct, frozen=True, kw_only=True):
     records: tuple[Found, ...] = ()
     others: tuple[Found, ...] = ()  # with match one: what matched too and was not chosen
     silent: tuple[Silent, ...] = ()
-    took_ms: float
+    took_ms: float = 0.0
     reason: str = ""
+
+
+def own_numbers(store: Store, config: Config, table: Table) -> OwnNumbers:
+    """Declared and learned own numbers as the table has them."""
+    return OwnNumbers(store, config, learns=table.learn_own_numbers, never=table.never_own)
 
 
 class ScreenPop:
     """Answers screen pops. Thread-safe; `close` lets its threads go."""
 
-    def __init__(self, store: Store, connections: Connections, config: Config) -> None:
-        raise NotImplementedError
+    def __init__(
+        self,
+        store: Store,
+        connections: Connections,
+        config: Config,
+        own: OwnNumbers | None = None,
+        asking: Asking | None = None,
+    ) -> None:
+        self.table = table_of(config)
+        self.own = own or own_numbers(store, config, self.table)
+        self.asking = asking or Asking(connections)
+        self._store, self._connections, self._config = store, connections, config
+        self._crms = self.table.connections or tuple(c.name for c in connections.that("find") if c.manifest.people)
 
     def pop(self, ask: Ask) -> Pop:
         """Who it is. Raises UnknownConnection for a connection that is not there."""
-        raise NotImplementedError
+        began = time.monotonic()
+        asked, platform = self._asked(ask.connection)
+        caller = caller_of(ask, platform, self.own, self._store, self._config)
+        lookups = {name: self._lookups(name, caller) for name in asked}
+        under_way = self.asking.begin(lookups)
+        fresh = self._fresh(asked, caller)  # while the CRMs think
+        answers, silent = under_way.answers(began + self.table.deadline)
+        tiers = self._tiers(lookups, answers, fresh, caller)
+        made = self._answer(ask, caller, tiers, asked, silent)
+        return replace(made, silent=silent, took_ms=round((time.monotonic() - began) * 1000, 1))
 
     def close(self) -> None:
         """Stop asking."""
-        raise NotImplementedError
+        self.asking.close()
+        self.own.close()
+
+    def _asked(self, name: str | None) -> tuple[tuple[str, ...], Connection | None]:
+        """The CRMs to ask, and the platform that asks."""
+        if not name:
+            return self._crms, None
+        if name not in self._connections:
+            known = ", ".join(self._connections)
+            raise UnknownConnection(
+                f'there is no connection "{name}"{nearest(name, self._connections) or "; known: " + known}'
+            )
+        connection = self._connections[name]
+        if connection.can("find") and connection.manifest.people:
+            return (name,), None
+        return self._crms, connection
+
+    # --- what matches ----------------------------------------
+
+    def _lookups(self, name: str, caller: Caller) -> list[Lookup]:
+        clicked = caller.clicked
+        first = [Lookup(clicked.object, "id", clicked.id)] if clicked is not None and clicked.connection == name else []
+        return first + caller.lookups()
+
+    def _tiers(
+        self,
+        lookups: Mapping[str, Sequence[Lookup]],
+        answers: Mapping[str, Answer],
+        fresh: Sequence[Candidate],
+        caller: Caller,
+    ) -> dict[str, list[Candidate]]:
+        """Every match, by what it matched by; each record once, under the strongest."""
+        tiers: dict[str, list[Candidate]] = {"clicked": [], "key": [], "phone": [], "email": []}
+        seen: set[tuple[str, str, str]] = set()
+        every = [
+            self._candidate(name, lookup, record)
+            for name, answer in answers.items()
+            for lookup, records in zip(lookups[name], answer, strict=True)
+            for record in records
+            if not _other_number(lookup, record, caller)
+        ]
+        for tier, matching in tiers.items():
+            for candidate in (*every, *fresh):
+                if candidate.by == tier and candidate.identity not in seen:
+                    seen.add(candidate.identity)
+                    matching.append(candidate)
+        return tiers
+
+    def _candidate(self, name: str, lookup: Lookup, record: Record) -> Candidate:
+        by = "clicked" if lookup.object != PERSON else "key" if lookup.by == "id" else lookup.by
+        match = record.match or Match(lookup.by, lookup.value)
+        return Candidate(name, record, record.object == self._connections[name].manifest.company, match, by)
+
+    def _fresh(self, asked: Sequence[str], caller: Caller) -> list[Candidate]:
+        """What the hub itself just created, for the CRM's own index may not know it yet."""
+        if not caller.phone and not caller.email:
+            return []
+        since = now_ms() - int(self.table.fresh.total_seconds() * 1000)
+        with self._store.read() as conn:
+            rows = desk.fresh(conn, asked, caller.phone, caller.email, since)
+        made = []
+        for row in rows:
+            by = "phone" if caller.phone and row.phone == caller.phone else "email"
+            created = from_ms(row.created_at)
+            record = Record(object=row.object, id=row.record_id, title=row.title, url=row.url, created_at=created)
+            match = Match(by, row.phone if by == "phone" else row.email)
+            company = row.object == self._connections[row.connection].manifest.company
+            made.append(Candidate(row.connection, record, company, match, by))
+        return made
+
+    # --- the answer ----------------------------------------
+
+    def _answer(
+        self,
+        ask: Ask,
+        caller: Caller,
+        tiers: Mapping[str, list[Candidate]],
+        asked: Sequence[str],
+        silent: Sequence[Silent],
+    ) -> Pop:
+        reasons = list(caller.reasons)
+        if caller.learned_own and tiers["phone"]:
+            reasons.append(
+                f"but {len(tiers['phone'])} CRM records carry it: declare it in own_numbers of hub.yaml, or take it out "
+                "under own_numbers.never of screen_pop.yaml"
+            )
+            log.warning("a learned own number is carried by CRM records", records=len(tiers["phone"]))
+        usable = {
+            name: found for name, found in tiers.items() if found and not (name == "phone" and caller.learned_own)
+        }
+        if caller.key and "key" not in usable:
+            reasons.append("no record has the attached key")
+        if not usable:
+            return self._nobody(ask, caller, reasons, asked, silent)
+        candidates = next(iter(usable.values()))
+        made = choice(candidates, self.table, Asked(caller.agent, asked, now()))
+        reason = "; ".join(reasons)
+        if made.chosen is None:
+            several = tuple(self._found(c, made) for c in made.left)
+            return Pop(match="many", url=self._page(ask), records=several, reason=reason or made.why)
+        one = self._found(made.chosen, made)
+        others = tuple(self._found(c, Choice(None, "", "")) for c in made.left)
+        return Pop(match="one", url=one.url or self._page(ask), records=(one,), others=others, reason=reason)
+
+    def _nobody(
+        self, ask: Ask, caller: Caller, reasons: list[str], asked: Sequence[str], silent: Sequence[Silent]
+    ) -> Pop:
+        known = {"phone": caller.phone, "email": caller.email, "key": caller.key, "interaction": ask.interaction or ""}
+        if silent:
+            names = [one.connection for one in silent]
+            reasons.append(f"{' and '.join(names)} did not answer, so somebody may still be known there")
+            prefer = (*names, *(name for name in asked if name not in names))
+            search = {name: known[name] for name in ("phone", "email") if known[name]}
+            url = self._link(prefer, "search", "", search)
+        elif not caller.lookups() or caller.learned_own:
+            url = ""
+        else:
+            reasons.append("nobody is known by it")
+            fields = {name: known[source] for name, source in self.table.new_fields.items() if known[source]}
+            url = self._link(asked, "new", self.table.new_object, fields)
+        return Pop(match="none", url=url or self._page(ask), reason="; ".join(reasons) or "nothing to look up")
+
+    def _found(self, candidate: Candidate, made: Choice) -> Found:
+        record, match = candidate.record, candidate.match
+        url = self._absolute(record.url) or self._link((candidate.connection,), "open", record.object, {}, record.id)
+        return Found(
+            connection=candidate.connection,
+            object=record.object,
+            id=record.id,
+            title=record.title,
+            url=url,
+            account=record.account,
+            matched=Matched(object=record.object, field=match.field, value=match.value),
+            rule=made.rule,
+            why=made.why,
+        )
+
+    def _link(
+        self,
+        names: Iterable[str],
+        kind: Literal["open", "search", "new"],
+        object: str,
+        fields: Mapping[str, str],
+        id: str = "",
+    ) -> str:
+        for name in names:
+            connection = self._connections[name]
+            if connection.can("links"):
+                connector: Any = connection.connector
+                wanted = object or (connection.manifest.new_person if kind == "new" else PERSON)
+                try:
+                    url = self._absolute(connector.links(kind, wanted, id, fields))
+                except ConnectorError as error:
+                    log.warning("no link", connection=name, kind=kind, error=error.name)
+                    continue
+                if url:
+                    return url
+        return ""
+
+    def _absolute(self, url: str) -> str:
+        """A URL that a browser may be sent to: what a CRM wrote as javascript: or the like is none."""
+        if url.startswith("/") and not url.startswith("//"):
+            return self._config.public_url.rstrip("/") + url
+        return url if url.lower().startswith(("http://", "https://")) else ""
+
+    def _page(self, ask: Ask) -> str:
+        told = {name: value for name in Ask.__struct_fields__ if (value := getattr(ask, name)) is not None}
+        return f"{self._config.public_url.rstrip('/')}{PAGE}?{urlencode(told)}"
+
+
+def _other_number(lookup: Lookup, record: Record, caller: Caller) -> bool:
+    """Whether the CRM gave a record for a number that is another: same last digits, another country."""
+    if lookup.by != "phone" or not caller.is_e164 or record.match is None:
+        return False
+    value = str(record.match.value).strip()
+    stored = e164("+" + value[2:] if value.startswith("00") else value, "") if value.startswith(("+", "00")) else None
+    if stored is None or stored == caller.phone:
+        return False
+    log.warning("a CRM gave a record with another number", object=record.object, field=record.match.field)
+    return True
