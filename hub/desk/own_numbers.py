@@ -15,6 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.clock import now_ms
 from hub.config import Config
+from hub.desk.choice import Table
+from hub.desk.rules import table_of
 from hub.phone import digits, e164, is_extension
 from hub.store import desk
 from hub.store.database import Store
@@ -35,12 +37,13 @@ class Own(Struct, frozen=True):
 class OwnNumbers:
     """Declared and learned numbers. `learn` is what the acceptor calls (`on_local_number`); it returns at once."""
 
-    def __init__(self, store: Store, config: Config, *, learns: bool = True, never: tuple[str, ...] = ()) -> None:
-        self._store, self._country, self._learns = store, config.country, learns
+    def __init__(self, store: Store, config: Config, table: Table | None = None) -> None:
+        table = table or table_of(config)
+        self._store, self._country, self._learns = store, config.country, table.learn_own_numbers
         ranges = [number for number in config.own_numbers if number.endswith("*")]
         self._ranges = tuple(("+" if number.startswith("+") else "") + digits(number) for number in ranges)
         self._declared = frozenset(self._number(number) for number in config.own_numbers if number not in ranges)
-        self._never = frozenset(self._number(number) for number in never)
+        self._never = frozenset(self._number(number) for number in table.never_own)
         self._learned: dict[str, str] = {}
         self._refused: set[str] = set()
         self._waiting: dict[str, str] = {}

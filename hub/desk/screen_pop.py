@@ -21,7 +21,7 @@ from hub.config import Config
 from hub.connections import Connection, Connections
 from hub.desk.asking import Answer, Asking, Silent
 from hub.desk.caller import Ask, Caller, caller_of
-from hub.desk.choice import Asked, Candidate, Choice, Table, choice
+from hub.desk.choice import Asked, Candidate, Choice, choice
 from hub.desk.own_numbers import OwnNumbers
 from hub.desk.rules import table_of
 from hub.errors import ConnectorError, PatchbayError, nearest
@@ -75,11 +75,6 @@ class Pop(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-def own_numbers(store: Store, config: Config, table: Table) -> OwnNumbers:
-    """Declared and learned own numbers as the table has them."""
-    return OwnNumbers(store, config, learns=table.learn_own_numbers, never=table.never_own)
-
-
 class ScreenPop:
     """Answers screen pops. Thread-safe; `close` lets its threads go."""
 
@@ -92,7 +87,7 @@ class ScreenPop:
         asking: Asking | None = None,
     ) -> None:
         self.table = table_of(config)
-        self.own = own or own_numbers(store, config, self.table)
+        self.own = own or OwnNumbers(store, config, self.table)
         self.asking = asking or Asking(connections)
         self._store, self._connections, self._config = store, connections, config
         self._crms = self.table.connections or tuple(c.name for c in connections.that("find") if c.manifest.people)
