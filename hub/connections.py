@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from hub.budget import Budget
 from hub.clock import now
 from hub.config import Config, ConnectionConfig
 from hub.contract import Connector, Manifest, Tools, capabilities
@@ -20,6 +21,7 @@ class Connection:
     name: str
     config: ConnectionConfig
     connector: Connector
+    budget: Budget = field(default_factory=Budget)
 
     @property
     def manifest(self) -> Manifest:
@@ -55,13 +57,14 @@ def open_connections(config: Config, store: Store) -> Connections:
     """Build every configured connector. Nothing is called yet: a CRM that is down does not keep the hub from starting."""
     opened = {}
     for name, declared in config.connections.items():
+        budget = Budget(declared.calls_per_second, declared.calls_per_day)
         tools = Tools(
             connection=name,
-            session=open_session(declared),
+            session=open_session(declared, budget.request),
             now=now,
             country=config.country,
             public_url=config.public_url,
             engine=store.engine,
         )
-        opened[name] = Connection(name, declared, connector_class(declared.connector)(declared.settings, tools))
+        opened[name] = Connection(name, declared, connector_class(declared.connector)(declared.settings, tools), budget)
     return Connections(opened)

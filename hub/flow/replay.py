@@ -26,7 +26,7 @@ def replay(store: Store, where: Filter, *, by: str, limit: int = 10_000) -> Repl
     """Make the deliveries that `where` describes pending, due now, with no attempts counted (by id: Filter(ids=…)).
 
     Pending, delivered, skipped and parked ones can be replayed. Refused: one in flight, a superseded one (the delivery
-    that took its place is named), an old row of a contact list (it would bring an old content back), an id that is not there.
+    that took its place is named), an old row of a contact list (it would bring old content back), an unknown id.
     """
     why = Reason(name="replayed", message=f"replayed by {by}")
     replayed = collapsed = seen = last = 0
@@ -38,16 +38,18 @@ def replay(store: Store, where: Filter, *, by: str, limit: int = 10_000) -> Repl
                 break
             put_back, folded, unfit = _sorted_out(some)
             _apply(conn, put_back, folded, why)
-        replayed, collapsed = replayed + len(put_back), collapsed + len(folded)
+        replayed += len(put_back)
+        collapsed += len(some) - len(put_back) - len(unfit)
         refused.update(unfit)
         seen, last = seen + len(some), some[-1].id
         store.wake("deliveries")
-    refused.update({id: "there is no delivery with this id" for id in _missing(store, where)})
+    refused.update(dict.fromkeys(_missing(store, where), "there is no delivery with this id"))
     return Replayed(replayed=replayed, collapsed=collapsed, refused=refused)
 
 
 def _sorted_out(some: list[Candidate]) -> tuple[list[int], list[tuple[int, int]], dict[int, str]]:
     """(ids to put back, (older, newer) pairs to fold, why others are refused)."""
+    state = {one.id: one.state for one in some}
     waiting: dict[tuple[str, str], int] = {}
     folded: list[tuple[int, int]] = []
     refused: dict[int, str] = {}
@@ -65,6 +67,8 @@ def _sorted_out(some: list[Candidate]) -> tuple[list[int], list[tuple[int, int]]
         if other is not None:
             folded.append((other, one.id))
         waiting[pair] = one.id
+    # What was delivered or skipped was so: only what still waited for something is closed.
+    folded = [(older, newer) for older, newer in folded if state.get(older, "pending") in ("pending", "parked")]
     return list(waiting.values()), folded, refused
 
 
