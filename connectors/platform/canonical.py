@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -27,6 +28,7 @@ _each = msgspec.json.Decoder(list[msgspec.Raw])
 _any = msgspec.json.Decoder(msgspec.Raw)
 # Strings whole (so that a bracket inside one does not count), then brackets. Possessive: no backtracking on hostile input.
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+_LONG = re.compile(r"\d{19}")
 # An escaped NUL, but not a backslash that is itself escaped and followed by the letters u0000.
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -62,8 +64,8 @@ def _one(raw: bytes, where: str) -> Event:
         event = _decoded(raw, where)
     if not is_event_type(event.type):
         raise InvalidEvent(_at(where, "type"), unknown_type(event.type))
-    _in_range(event, where)
     force_setattr(event, "wire", raw.decode())
+    _in_range(event, where)
     return event
 
 
@@ -128,7 +130,7 @@ def _no_nul_in_keys(event: Event, where: str) -> None:
             raise InvalidEvent(_at(where, name), "holds a NUL character; an identifier cannot")
 
 
-def _in_range(event: Event, where: str) -> None:
+def _in_range(event: WireEvent, where: str) -> None:
     """Refuse what fits the types but no store: years that UTC cannot hold, whole numbers beyond 64 bits."""
     _year(event.occurred_at, where, "occurred_at")
     if event.interaction is not None:
@@ -141,13 +143,20 @@ def _in_range(event: Event, where: str) -> None:
         _year(event.recording.expires_at, where, "recording.expires_at")
     if event.campaign is not None and not -(2**31) <= (event.campaign.attempts or 0) < 2**31:
         raise InvalidEvent(_at(where, "campaign.attempts"), "a whole number below 2,147,483,648 is needed")
-    if event.attached is not None:
-        try:
-            msgspec.json.encode(event.attached)
-        except OverflowError:
-            raise InvalidEvent(
-                _at(where, "attached"), "a whole number in it has more than 64 bits; write such a one as text"
-            ) from None
+    if event.attached is not None and _LONG.search(event.wire):
+        at = _too_big(event.attached, _at(where, "attached"))
+        if at:
+            raise InvalidEvent(at, "a whole number of more than 64 bits; write such a one as text")
+
+
+def _too_big(value: Any, at: str) -> str | None:
+    if isinstance(value, int):
+        return None if -(2**63) <= value < 2**63 else at
+    if isinstance(value, dict):
+        return next((found for name, child in value.items() if (found := _too_big(child, f"{at}.{name}"))), None)
+    if isinstance(value, list):
+        return next((found for n, child in enumerate(value) if (found := _too_big(child, f"{at}[{n}]"))), None)
+    return None
 
 
 def _year(moment: datetime | None, where: str, name: str) -> None:

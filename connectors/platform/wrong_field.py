@@ -89,7 +89,9 @@ def _in_words(problem: str, path: str) -> str:
         return f'"{shown}" is none of {", ".join(allowed)}{nearest(choice[1], allowed)}'
     kind = _KIND.fullmatch(problem)
     if kind:
-        wanted = " or ".join(_WORDS.get(word.strip(), word.strip()) for word in kind[1].split("|"))
+        wanted = " or ".join(
+            _WORDS.get(word.strip(), word.strip()) for word in kind[1].split("|") if word.strip() != "null"
+        )
         example = f", {_TIME}" if "datetime" in kind[1] else ""
         return f"{wanted} is needed{example}, not {_WORDS.get(kind[2], kind[2])}"
     length = _LENGTH.fullmatch(problem)
