@@ -299,8 +299,8 @@ def _key(agent: Agent | None) -> str | None:
 
 def _merged(known: Part, said: Part) -> Part:
     """`known` with what `said` says beyond it."""
-    return _changed(
-        known, {name: value for name in said.__struct_fields__ if (value := getattr(said, name)) is not None}
+    return replace(
+        known, **{name: value for name in said.__struct_fields__ if (value := getattr(said, name)) is not None}
     )
 
 
