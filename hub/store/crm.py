@@ -1,1 +1,58 @@
-"""The embedded CRM's tables and statements."""
+"""The embedded CRM: a small real one inside the hub's store. This room is its door; the statements are in the rooms beside.
+
+Tables and objects: `crm_schema`. What a value may be: `crm_values`. Look-ups: `crm_find`. Batches: `crm_write`. List pulls:
+`crm_pull`. What its pages show: `crm_screens`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Connection, Engine
+
+from hub.clock import now_ms
+from hub.errors import Rejected
+from hub.model import Lookup, Page, Query, Record, Row
+from hub.store.crm_find import crm_object, find
+from hub.store.crm_pull import pages
+from hub.store.crm_schema import OBJECTS, PEOPLE, CrmObject
+from hub.store.crm_write import Change, write
+from hub.store.database import Store
+
+__all__ = ["OBJECTS", "PEOPLE", "Change", "Crm", "CrmObject", "crm_object"]
+
+
+class Crm:
+    """The embedded CRM in the store behind `engine`; numbers whose record has no country are read as those of `country`."""
+
+    def __init__(self, engine: Engine, country: str) -> None:
+        self.store, self.country = Store(engine), country
+
+    def find(self, lookups: Sequence[Lookup]) -> list[list[Record]]:
+        """The records of each look-up."""
+        with self.store.read() as connection:
+            return find(connection, lookups, self.country)
+
+    def record(self, object: str, id: str) -> Record | None:
+        """The record with that id."""
+        found = self.find([Lookup(object, "id", id)])[0]
+        return found[0] if found else None
+
+    def write(self, object: str, key: str, rows: Sequence[Row]) -> list[Change]:
+        """Upsert or remove `rows` by the unique field `key` (or `id`), in one transaction; one change per row.
+
+        A wrong row fails alone. Raises NotFound for an unknown object and Rejected for a key that is not unique.
+        """
+        one = crm_object(object)
+        if key not in ("id", one.key):
+            raise Rejected(f'"{key}" is no unique field of {object}; {one.key} and id are', {key: "is not unique"})
+        with self.store.write() as connection:
+            return self.write_within(connection, object, key, rows)
+
+    def write_within(self, connection: Connection, object: str, key: str, rows: Sequence[Row]) -> list[Change]:
+        """The same inside a transaction that is open already."""
+        return write(connection, crm_object(object), key, rows, self.country, now_ms())
+
+    def pages(self, query: Query) -> Iterator[Page]:
+        """A list pull, page by page."""
+        return pages(self.store.read, query)

@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
 from hub.store.bell import Bells
 
 Bell = Callable[[], None]
+
+# By engine, not by Store: the embedded CRM is handed the engine alone, and queues its writes with everybody else's.
+_writers: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
 
 
 class Store:
@@ -25,7 +29,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.dialect = engine.dialect.name
-        self._writer = threading.Lock()
+        self._writer = _writers.setdefault(engine, threading.Lock())
         self._bells: dict[str, list[Bell]] = {}
         self._to_others: Bells | None = None
         self._opening = threading.Lock()
