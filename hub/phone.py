@@ -62,6 +62,12 @@ def country_of(number: str) -> str | None:
     return None if parsed is None else phonenumbers.region_code_for_number(parsed)
 
 
+def is_premium(number: str) -> bool:
+    """Whether calling this E.164 number costs extra by design."""
+    parsed = _parsed(number, "ZZ")
+    return parsed is not None and phonenumbers.number_type(parsed) == phonenumbers.PhoneNumberType.PREMIUM_RATE
+
+
 def digits(raw: str) -> str:
     """The digits of `raw` and nothing else."""
     return "".join(c for c in raw if c.isdecimal())
