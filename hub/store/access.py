@@ -20,10 +20,10 @@ from hub.store.database import Store
 from hub.store.schema import keys, tokens, users
 
 SCOPES: dict[str, str] = {
-    "read": "read interactions, records, connections, mappings and lists",
+    "read": "look at interactions, deliveries, records, connections, mappings and lists",
     "screen_pop": "ask who is calling",
     "dial": "click-to-dial",
-    "deliveries": "see and replay deliveries",
+    "deliveries": "replay deliveries",
     "mappings": "check, preview, publish and roll back mappings",
     "lists": "pull contact lists",
     "connections": "check, pause and resume connections",

@@ -91,7 +91,7 @@ def _caller() -> Caller | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme:
         known = the_hub().access.token_of(token.strip()) if scheme.lower() == "bearer" else None
-        return known and Caller(known.name, known.scopes, signed_in=False)
+        return None if known is None else Caller(known.name, known.scopes, signed_in=False)
     user, stamp, since = session.get("user"), session.get("stamp"), session.get("since", 0)
     if user and stamp and time.time() - since < SESSION_SECONDS and the_hub().access.has_stamp(user, stamp):
         return Caller(user, tuple(SCOPES), signed_in=True)

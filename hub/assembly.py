@@ -1,0 +1,93 @@
+"""The hub, put together: every part once, each given what it needs. No logic lives here."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+
+import structlog
+
+from hub.config import Config
+from hub.connections import open_connections
+from hub.desk.dial import Dialer
+from hub.desk.own_numbers import OwnNumbers
+from hub.desk.screen_pop import ScreenPop
+from hub.errors import PatchbayError
+from hub.flow.accept import Acceptor
+from hub.flow.deliver import Deliverer
+from hub.flow.lists import ContactLists
+from hub.flow.mappings import Mappings
+from hub.flow.schedules import Schedules
+from hub.store.access import Access
+from hub.store.crm import load_sample
+from hub.store.database import open_store
+from hub.store.upgrade import upgrade
+
+REFRESH_SECONDS = 1.0  # how long a mapping that another node published may go unnoticed where its bell was missed
+EMBEDDED = "embedded"  # the connector of the CRM that lives in the hub's own store
+
+log = structlog.get_logger()
+
+
+class Hub:
+    """One hub: its settings, its store and everything that works on it. Built, started, closed; or used in a `with`."""
+
+    def __init__(self, config: Config) -> None:
+        """Open the store and build the parts. Nothing runs yet, and no other system is called."""
+        self.config = config
+        self.store = open_store(config.database_url)
+        upgrade(self.store)
+        self.access = Access(self.store)
+        self.connections = open_connections(config, self.store)
+        self.mappings = Mappings(self.store, country=config.country, zone=config.zone)
+        self.own_numbers = OwnNumbers(self.store, config)
+        self.acceptor = Acceptor(self.store, self.mappings, config.country, self.own_numbers.learn)
+        self.deliverer = Deliverer(self.store, self.connections, self.mappings, config)
+        self.lists = ContactLists(self.store, self.connections, self.mappings, config)
+        self.schedules = Schedules(self.store, self.mappings, self.lists)
+        self.screen_pop = ScreenPop(self.store, self.connections, config)
+        self.dialer = Dialer(self.store, self.connections, config)
+        self.started = False
+        self._running: list[Acceptor | Deliverer | Schedules] = []
+        self._bell = threading.Event()
+        self._stopping = False
+        self._refresher = threading.Thread(target=self._refresh, name="mappings", daemon=True)
+
+    def start(self, *, accept: bool = True, work: bool = True) -> None:
+        """Take up the mapping files, then run: take events in (`accept`), deliver and pull by schedule (`work`)."""
+        self.mappings.publish_files(self.config.mappings)
+        if self.config.sample and any(one.connector == EMBEDDED for one in self.config.connections.values()):
+            load_sample(self.store)
+        self.store.on_wake("mappings", self._bell.set)
+        self._refresher.start()
+        for part in ([self.acceptor] if accept else []) + ([self.deliverer, self.schedules] if work else []):
+            part.start()
+            self._running.append(part)
+        self.started = True
+
+    def close(self) -> None:
+        """Stop taking, finish what is in flight, close the store."""
+        self.started, self._stopping = False, True
+        self._bell.set()
+        for part in self._running:
+            part.close()
+        if self._refresher.is_alive():
+            self._refresher.join(5)
+        self.screen_pop.close()
+        self.own_numbers.close()
+        self.store.close()
+
+    def __enter__(self) -> Hub:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _refresh(self) -> None:
+        while not self._stopping:
+            self._bell.wait(REFRESH_SECONDS)
+            self._bell.clear()
+            try:
+                self.mappings.refresh()
+            except PatchbayError as error:
+                log.error("mappings not refreshed", problem=str(error))

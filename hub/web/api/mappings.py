@@ -1,0 +1,310 @@
+"""Mappings: read, check, preview, publish, roll back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+from marshmallow import Schema, ValidationError, validates_schema
+from marshmallow import fields as wire
+from marshmallow.validate import Length, Range
+
+from hub.errors import ConfigError
+from hub.flow.preview import PreviewError, facts_of_interaction, preview
+from hub.language.examples import run_examples
+from hub.language.mapping import Mapping, compile_mapping
+from hub.web.access import require_scope
+from hub.web.api.endpoint import endpoint
+from hub.web.api.fields import Moment
+from hub.web.api.records import RecordSchema
+from hub.web.current import the_hub
+from hub.web.problems import Problem, not_found
+
+api = Blueprint("mappings", __name__)
+
+Text = Length(1, 1 << 18)
+
+
+class MappingSchema(Schema):
+    """One mapping that runs."""
+
+    name = wire.String()
+    about = wire.String()
+    version = wire.Integer()
+    connections = wire.List(wire.String(), metadata={"description": "Where its events or rows come from; empty: any."})
+    events = wire.List(wire.String())
+    target = wire.String(metadata={"description": "The connection that it writes to."})
+    write = wire.String(metadata={"description": "The object that it writes."})
+
+
+class FullMappingSchema(MappingSchema):
+    """One mapping with its text."""
+
+    source = wire.String(metadata={"description": "Its YAML."})
+
+
+class MappingsSchema(Schema):
+    """Every mapping that runs, by name."""
+
+    mappings = wire.List(wire.Nested(MappingSchema))
+
+
+class PublishedSchema(Schema):
+    """One version of a mapping."""
+
+    name = wire.String()
+    version = wire.Integer()
+    by = wire.String()
+    at = Moment()
+    note = wire.String()
+    changed = wire.Boolean(metadata={"description": "False where this content runs already; nothing was published."})
+
+
+class HistorySchema(Schema):
+    """All versions, the newest first."""
+
+    versions = wire.List(wire.Nested(PublishedSchema))
+
+
+class VersionSchema(Schema):
+    """The text of one version."""
+
+    name = wire.String()
+    version = wire.Integer()
+    source = wire.String()
+
+
+class CheckBody(Schema):
+    """A mapping's YAML."""
+
+    source = wire.String(required=True, validate=Text)
+
+
+class PublishBody(CheckBody):
+    """A mapping's YAML and why it is published."""
+
+    note = wire.String(load_default="", validate=Length(max=500))
+
+
+class RollbackBody(Schema):
+    """The version to go back to: its content is published anew."""
+
+    version = wire.Integer(required=True, validate=Range(min=1))
+
+
+class MappingProblemSchema(Schema):
+    """What is wrong, and in which line."""
+
+    line = wire.Integer(allow_none=True)
+    problem = wire.String()
+
+
+class CheckedSchema(Schema):
+    """Whether a mapping could be published."""
+
+    ok = wire.Boolean()
+    name = wire.String(allow_none=True)
+    problems = wire.List(wire.Nested(MappingProblemSchema))
+    examples = wire.Integer(metadata={"description": "How many of its examples were run."})
+
+
+class PreviewBody(Schema):
+    """What to preview with: an interaction that is known, or facts as they are given."""
+
+    interaction = wire.String(validate=Length(1, 200))
+    connection = wire.String(metadata={"description": "The interaction's platform, where two have this key."})
+    given = wire.Dict(keys=wire.String(), metadata={"description": "Facts, as in a mapping's examples."})
+    source = wire.String(validate=Text, metadata={"description": "A text to try in place of the one that runs."})
+
+    @validates_schema
+    def _one_of_both(self, data: dict[str, Any], **_: Any) -> None:
+        if ("interaction" in data) == ("given" in data):
+            raise ValidationError("say what with: either `interaction` or `given`")
+
+
+class PreviewFieldSchema(Schema):
+    """One field: what would be written and where it came from."""
+
+    field = wire.String()
+    value = wire.Raw(allow_none=True)
+    source = wire.String(metadata={"description": "The path, template or expression."})
+    raw = wire.Raw(allow_none=True, metadata={"description": "What stood there."})
+    steps = wire.List(wire.String(), metadata={"description": "What was done to it."})
+    problem = wire.String(allow_none=True)
+
+
+class PreviewFoundSchema(Schema):
+    """Whom a name stands for."""
+
+    name = wire.String()
+    records = wire.List(wire.Nested(RecordSchema))
+    silent = wire.String(allow_none=True, metadata={"description": "Why the CRM did not say."})
+
+
+class PreviewSchema(Schema):
+    """What a mapping would write. Nothing was written."""
+
+    mapping = wire.String()
+    version = wire.Integer()
+    skips = wire.String(allow_none=True, metadata={"description": "Why nothing would be written."})
+    target = wire.String()
+    write = wire.String()
+    fields_ = wire.List(wire.Nested(PreviewFieldSchema), data_key="fields", attribute="lines")
+    found = wire.List(wire.Nested(PreviewFoundSchema))
+    notes = wire.List(wire.String())
+
+
+@api.get("/mappings")
+@endpoint(scope="read", answers=MappingsSchema, about="Every mapping that runs.")
+def mappings() -> Any:
+    return {"mappings": [shown(one) for one in the_hub().mappings.all()]}
+
+
+@api.post("/mappings")
+@endpoint(
+    scope="mappings",
+    body=PublishBody,
+    answers=PublishedSchema,
+    status=201,
+    also={200: "This content runs already."},
+    about="Publish a mapping: its examples are run, and from then on it runs on every node.",
+)
+def publish(body: dict[str, Any]) -> Any:
+    try:
+        done = the_hub().mappings.publish(body["source"], require_scope("mappings").name, body["note"])
+    except ConfigError as error:
+        raise _refused(error) from None
+    return done, 201 if done.changed else 200
+
+
+@api.post("/mappings/check")
+@endpoint(
+    scope="mappings",
+    body=CheckBody,
+    answers=CheckedSchema,
+    about="Check a mapping and run its examples; publishes nothing.",
+)
+def check(body: dict[str, Any]) -> Any:
+    try:
+        mapping = _compiled(body["source"])
+    except ConfigError as error:
+        return {"ok": False, "name": None, "problems": [{"line": error.line, "problem": error.what}], "examples": 0}
+    results = run_examples(mapping)
+    problems = [{"line": result.line, "problem": result.problem} for result in results if result.problem]
+    return {"ok": not problems, "name": mapping.name, "problems": problems, "examples": len(results)}
+
+
+@api.get("/mappings/<name>")
+@endpoint(scope="read", answers=FullMappingSchema, about="One mapping with its text.", problems={404: "Not there."})
+def mapping(name: str) -> Any:
+    one = _current(name)
+    return shown(one) | {"source": one.text}
+
+
+@api.get("/mappings/<name>/versions")
+@endpoint(
+    scope="read",
+    answers=HistorySchema,
+    about="All versions of a mapping, the newest first.",
+    problems={404: "Not there."},
+)
+def history(name: str) -> Any:
+    versions = the_hub().mappings.history(name)
+    if not versions:
+        _current(name)
+    return {"versions": versions}
+
+
+@api.get("/mappings/<name>/versions/<int:version>")
+@endpoint(scope="read", answers=VersionSchema, about="The text of one version.", problems={404: "Not there."})
+def version(name: str, version: int) -> Any:
+    try:
+        return {"name": name, "version": version, "source": the_hub().mappings.source(name, version)}
+    except ConfigError as error:
+        raise not_found(error.what) from None
+
+
+@api.post("/mappings/<name>/rollback")
+@endpoint(
+    scope="mappings",
+    body=RollbackBody,
+    answers=PublishedSchema,
+    about="Publish the content of an old version anew.",
+    problems={404: "No such mapping or version."},
+)
+def rollback(name: str, body: dict[str, Any]) -> Any:
+    try:
+        return the_hub().mappings.rollback(name, body["version"], require_scope("mappings").name)
+    except ConfigError as error:
+        raise not_found(error.what) from None
+
+
+@api.post("/mappings/<name>/preview")
+@endpoint(
+    scope="mappings",
+    body=PreviewBody,
+    answers=PreviewSchema,
+    about="What a mapping would write for an interaction, field by field, and where each value came from. Writes nothing.",
+    problems={404: "No such mapping or interaction."},
+)
+def show_preview(name: str, body: dict[str, Any]) -> Any:
+    hub = the_hub()
+    try:
+        one = _compiled(body["source"]) if "source" in body else _current(name)
+    except ConfigError as error:
+        raise _refused(error) from None
+    try:
+        facts = (
+            body["given"]
+            if "given" in body
+            else facts_of_interaction(hub.store, body["interaction"], body.get("connection"))
+        )
+    except PreviewError as error:
+        raise not_found(str(error)) from None
+    result = preview(one, facts, hub.connections)
+    done = result.rendered
+    names = {**dict.fromkeys(result.found), **result.silent}
+    return {
+        "mapping": one.name,
+        "version": one.version,
+        "skips": result.skips,
+        "target": one.target.connection,
+        "write": one.target.write,
+        "lines": [
+            {"field": field, "value": came.value, "source": came.source, "raw": came.raw, "steps": came.steps,
+             "problem": done.problems.get(field)}
+            for field, came in done.lineage.items()
+        ] if done else [],
+        "found": [{"name": n, "records": result.found.get(n, []), "silent": why} for n, why in names.items()],
+        "notes": [f"{note.field}: {note.text}" for note in done.notes] if done else [],
+    }  # fmt: skip
+
+
+def shown(one: Mapping) -> dict[str, Any]:
+    """A mapping as MappingSchema dumps it."""
+    return {
+        "name": one.name,
+        "about": one.about,
+        "version": one.version,
+        "connections": one.source.connections,
+        "events": one.source.events,
+        "target": one.target.connection,
+        "write": one.target.write,
+    }
+
+
+def _compiled(source: str) -> Mapping:
+    config = the_hub().config
+    return compile_mapping(source, country=config.country, zone=config.zone)
+
+
+def _current(name: str) -> Mapping:
+    try:
+        return the_hub().mappings.current(name)
+    except ConfigError as error:
+        raise not_found(error.what) from None
+
+
+def _refused(error: ConfigError) -> Problem:
+    field = "source" if error.line is None else f"source line {error.line}"
+    return Problem(422, error.what, kind="invalid-mapping", title="Invalid mapping", errors={field: error.what})

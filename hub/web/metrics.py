@@ -1,0 +1,109 @@
+"""/metrics for Prometheus: what came in, what waits, what came out. Names of connections, never a person's data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Flask, Response, current_app, g, request
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from hub.clock import now_ms
+from hub.flow import pauses
+from hub.store import deliveries
+from hub.store.listings import oldest_due
+
+if TYPE_CHECKING:
+    from hub.assembly import Hub
+
+pages = Blueprint("metrics", __name__)
+EXTENSION = "metrics"
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0)
+
+
+class Metrics:
+    """One hub's metrics in a registry of their own."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.registry = CollectorRegistry()
+        self.hooks = Counter(
+            "patchbay_hooks", "Hooks by connection and answer", ["connection", "answer"], registry=self.registry
+        )
+        self.requests = Histogram(
+            "patchbay_request_seconds", "API and page requests by endpoint", ["endpoint"], registry=self.registry,
+            buckets=BUCKETS,
+        )  # fmt: skip
+        self.screen_pops = Histogram(
+            "patchbay_screen_pop_seconds", "Screen pops", registry=self.registry, buckets=BUCKETS
+        )
+        Gauge("patchbay_up_since_seconds", "When this process started", registry=self.registry).set(time.time())
+        self.registry.register(HubCollector(hub))
+
+
+class HubCollector(Collector):
+    """What the store and the workers know, read when somebody asks."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def describe(self) -> list[Any]:
+        """Nothing in advance: the store may not answer when the registry asks."""
+        return []
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        """Read the store once."""
+        with self._hub.store.read() as connection:
+            waiting, due = deliveries.waiting(connection), oldest_due(connection)
+        states = pauses.states(self._hub.store)
+        now = now_ms()
+        open_deliveries = GaugeMetricFamily(
+            "patchbay_deliveries", "Deliveries that are not done, by target and state", labels=["connection", "state"]
+        )
+        age = GaugeMetricFamily(
+            "patchbay_queue_age_seconds", "How long the oldest due delivery has waited", labels=["connection"]
+        )
+        paused = GaugeMetricFamily(
+            "patchbay_connection_paused", "1 while a connection is paused", labels=["connection"]
+        )
+        for name in self._hub.connections:
+            for state in deliveries.OPEN_STATES:
+                open_deliveries.add_metric([name, state], waiting.get(name, {}).get(state, 0))
+            age.add_metric([name], max(0, now - due[name]) / 1000 if name in due else 0)
+            paused.add_metric([name], 1 if name in states and states[name].state == "paused" else 0)
+        attempts = CounterMetricFamily(
+            "patchbay_attempts", "Attempts of this process, by target and outcome", labels=["connection", "outcome"]
+        )
+        for (name, outcome), count in sorted(self._hub.deliverer.tally.items()):
+            attempts.add_metric([name, outcome], count)
+        calls = CounterMetricFamily("patchbay_calls", "Calls of this process to a connection", labels=["connection"])
+        for name, count in sorted(self._hub.deliverer.calls.items()):
+            calls.add_metric([name], count)
+        yield from (open_deliveries, age, paused, attempts, calls)
+
+
+def prepare(app: Flask, hub: Hub) -> None:
+    """Measure the requests of `app`."""
+    measured = app.extensions[EXTENSION] = Metrics(hub)
+
+    @app.before_request
+    def _begin() -> None:
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def _end(response: Response) -> Response:
+        if request.endpoint and "began" in g:
+            took = time.perf_counter() - g.began
+            measured.requests.labels(request.endpoint).observe(took)
+            if request.endpoint == "desk.screen_pop":
+                measured.screen_pops.observe(took)
+        return response
+
+
+@pages.get("/metrics")
+def scrape() -> Response:
+    """The text that Prometheus reads."""
+    return Response(generate_latest(current_app.extensions[EXTENSION].registry), content_type=CONTENT_TYPE_LATEST)
