@@ -52,16 +52,17 @@ class Line:
             self._called.notify()
         return question
 
-    def give_up(self, question: Question) -> None:
-        """Nobody waits for this question any more."""
+    def give_up(self, question: Question) -> bool:
+        """Nobody waits for this question any more. True when it was not even begun, and now never will be."""
         with self._lock:
             if question.given_up or question.answer.done():
-                return
+                return False
             question.given_up = True
             if question.running:
                 self._hanging += 1
-            else:
-                self._waiting.remove(question)
+                return False
+            self._waiting.remove(question)
+            return True
 
     def close(self) -> None:
         """Let the idle threads go; a hanging one ends with its call."""
