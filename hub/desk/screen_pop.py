@@ -105,6 +105,13 @@ class ScreenPop:
         made = self._answer(ask, caller, tiers, asked, silent)
         return replace(made, silent=silent, took_ms=round((time.monotonic() - began) * 1000, 1))
 
+    def elsewhere(self, ask: Ask) -> dict[str, str]:
+        """For a person who finds nobody right: where to `search`, and a `new` record. Empty where no CRM has such a page."""
+        asked, platform = self._asked(ask.connection)
+        caller = caller_of(ask, platform, self.own, self._store, self._config)
+        known = {"phone": caller.phone, "email": caller.email, "key": caller.key, "interaction": ask.interaction or ""}
+        return {"search": self._search(asked, known), "new": self._new(asked, known)}
+
     def close(self) -> None:
         """Stop asking."""
         self.asking.close()
@@ -219,14 +226,12 @@ class ScreenPop:
             names = [one.connection for one in silent]
             reasons.append(f"{' and '.join(names)} did not answer, so somebody may still be known there")
             prefer = (*names, *(name for name in asked if name not in names))
-            search = {name: known[name] for name in ("phone", "email") if known[name]}
-            url = self._link(prefer, "search", "", search)
+            url = self._search(prefer, known)
         elif not caller.lookups() or caller.learned_own:
             url = ""
         else:
             reasons.append("nobody is known by it")
-            fields = {name: known[source] for name, source in self.table.new_fields.items() if known[source]}
-            url = self._link(asked, "new", self.table.new_object, fields)
+            url = self._new(asked, known)
         return Pop(match="none", url=url or self._page(ask), reason="; ".join(reasons) or "nothing to look up")
 
     def _found(self, candidate: Candidate, made: Choice) -> Found:
@@ -243,6 +248,13 @@ class ScreenPop:
             rule=made.rule,
             why=made.why,
         )
+
+    def _search(self, names: Iterable[str], known: Mapping[str, str]) -> str:
+        return self._link(names, "search", "", {name: known[name] for name in ("phone", "email") if known[name]})
+
+    def _new(self, names: Iterable[str], known: Mapping[str, str]) -> str:
+        fields = {name: known[source] for name, source in self.table.new_fields.items() if known[source]}
+        return self._link(names, "new", self.table.new_object, fields)
 
     def _link(
         self,
