@@ -62,7 +62,8 @@ def create_flask(hub: Hub) -> Flask:
     app.context_processor(lambda: {"csrf_token": csrf_token, "caller": caller, "hub": hub})
     for page in PAGES:
         app.register_blueprint(page)
-    app.register_blueprint(import_module("hub.web.crm").pages)
+    for page_room in ("crm", "desk"):
+        app.register_blueprint(import_module(f"hub.web.{page_room}").pages)
     with_api(app)
     return app
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, redirect
+from flask import Blueprint, Response, redirect
 from marshmallow import Schema, validate
 from marshmallow import fields as wire
 
