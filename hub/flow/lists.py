@@ -131,10 +131,10 @@ class ContactLists:
         return run.counts
 
     def sweep(self) -> int:
-        """Take whoever opted out off every list, now; how many there were. Cheap when there is nothing to do."""
+        """Take whoever opted out off every list, now; how many there were. When there is nobody, nothing is locked."""
         removed = 0
         for name in self.names():
-            while found := self._swept(self._mappings.current(name)):
+            while self._has_opted_out(name) and (found := self._swept(self._mappings.current(name))):
                 removed += found
                 self._store.wake("deliveries")
                 log.info("opted_out_removed", mapping=name, members=found)
@@ -235,6 +235,10 @@ class ContactLists:
                 self._keep(conn, pull, changes)
             after = unseen[-1].member
             self._tell(pull, changes)
+
+    def _has_opted_out(self, name: str) -> bool:
+        with self._store.read() as conn:
+            return bool(sql.opted_out(conn, name, 1))
 
     def _swept(self, mapping: Mapping) -> int:
         changes = Changes(mapping.name, mapping.target.connection, 0, now_ms())

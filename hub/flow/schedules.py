@@ -54,6 +54,7 @@ class Schedules:
 
     def start(self) -> None:
         """Start the timetable."""
+        self._scheduler.add_job(self._forget, IntervalTrigger(hours=1), id="forget ticks")
         self._scheduler.start()
         self._watcher.start()
 
@@ -87,8 +88,6 @@ class Schedules:
         for name in self._lists.abandoned():
             if name in self._planned or name in self._lists.names():
                 self._scheduler.add_job(self._pull, args=(name,), id=f"take over {name}", replace_existing=True)
-        with self._store.write() as conn:
-            sql.forget_ticks(conn, now_ms() - KEEP_TICKS_MS)
 
     def _plan(self) -> None:
         wanted = {name: self._mappings.current(name) for name in self._lists.names()}
@@ -121,6 +120,10 @@ class Schedules:
             log.warning("list_pull_failed", mapping=name, error=type(failure).__name__)
         else:
             log.info("list_pulled", mapping=name, read=counts.read, sent=counts.sent, removed=counts.removed)
+
+    def _forget(self) -> None:
+        with self._store.write() as conn:
+            sql.forget_ticks(conn, now_ms() - KEEP_TICKS_MS)
 
     def _watch(self) -> None:
         while not self._stopping:
