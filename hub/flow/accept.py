@@ -1,16 +1,44 @@
-"""Accept events durably: event, interaction and deliveries in one transaction, many events to a commit."""
+"""Accept events durably: event, interaction and deliveries in one transaction, many events to a commit.
+
+One thread commits. While it waits for the disk, whatever comes in gathers, and goes into the next transaction together:
+the busier the hub, the more events share a commit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from random import uniform
+from time import sleep
+from traceback import extract_tb
+from typing import Any
 
+import msgspec
+import structlog
 from msgspec import Struct
 
+from hub.clock import now_ms, to_ms
 from hub.contract import HookRequest
-from hub.flow.mappings import Mappings
+from hub.errors import InvalidEvent, PatchbayError
+from hub.flow.intake_group import Arrival, Taken, take_in
+from hub.flow.subject import subject_of
+from hub.flow.triggers import Mappings
 from hub.model import Event
+from hub.store import intake
 from hub.store.database import Store
+
+AT_ONCE = 500  # events in one transaction, unless a single accept brings more
+WAITING_AT_MOST = 20_000  # events; beyond it the sender is asked to come again
+TRIES = 6  # of a transaction that other nodes got in the way of
+NUMBERS_AT_MOST = 100_000
+_NOT_KEPT = ("authorization", "cookie", "signature", "token", "secret", "password", "api-key")
+
+log = structlog.get_logger()
 
 
 class Accepted(Struct, frozen=True):
@@ -18,6 +46,21 @@ class Accepted(Struct, frozen=True):
 
     accepted: int
     duplicates: int
+
+
+class TooBusy(PatchbayError):
+    """More waits than can be held, or the hub is stopping. Nothing was taken in; the sender comes again in a moment."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    arrivals: Sequence[Arrival] = ()
+    unread: dict[str, Any] | None = None
+    done: Future[Accepted] = field(default_factory=Future)
+
+    @property
+    def size(self) -> int:
+        return len(self.arrivals) or 1
 
 
 class Acceptor:
@@ -30,20 +73,168 @@ class Acceptor:
         country: str,
         on_local_number: Callable[[str, str], None] | None = None,
     ) -> None:
-        raise NotImplementedError
+        self._store, self._mappings, self._country = store, mappings, country
+        self._on_local_number = on_local_number
+        self._numbers: set[tuple[str, str]] = set()
+        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._entry = threading.Lock()
+        self._waiting = 0
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="accept", daemon=True)
 
     def start(self) -> None:
         """Start the committer."""
-        raise NotImplementedError
+        self._thread.start()
 
     def close(self) -> None:
         """Commit what waits, then stop."""
-        raise NotImplementedError
+        with self._entry:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        if self._thread.ident is not None:
+            self._thread.join(60)
 
     def accept(self, connection: str, events: Sequence[Event]) -> Future[Accepted]:
-        """Take `events` of `connection` in, all or none. The future is done when they are durable."""
-        raise NotImplementedError
+        """Take `events` of `connection` in, all or none. The future is done when they are durable.
 
-    def keep_unread(self, connection: str, request: HookRequest, reason: str) -> Future[None]:
+        Raises InvalidEvent where an event lacks what it is about, TooBusy where too much waits.
+        """
+        return self._put(_Waiting([_arrival(connection, event, n, len(events)) for n, event in enumerate(events)]))
+
+    def keep_unread(self, connection: str, request: HookRequest, reason: str) -> Future[Accepted]:
         """Keep a proven body that cannot be read. The same body is kept once."""
-        raise NotImplementedError
+        headers = {
+            name: "(not kept)" if any(word in name for word in _NOT_KEPT) else value
+            for name, value in request.headers.items()
+        }
+        row = {
+            "connection": connection,
+            "digest": sha256(request.body).hexdigest(),
+            "received_at": to_ms(request.received_at),
+            "reason": reason,
+            "headers": msgspec.json.encode(headers).decode(),
+            "body": request.body,
+        }
+        return self._put(_Waiting(unread=row))
+
+    def _put(self, waiting: _Waiting) -> Future[Accepted]:
+        if not waiting.arrivals and waiting.unread is None:
+            waiting.done.set_result(Accepted(0, 0))
+            return waiting.done
+        with self._entry:
+            if self._closed:
+                raise TooBusy("the hub is stopping")
+            if self._waiting and self._waiting + waiting.size > WAITING_AT_MOST:
+                raise TooBusy(f"{self._waiting} events wait for the store")
+            self._waiting += waiting.size
+            self._queue.put(waiting)
+        return waiting.done
+
+    # --- the committer's thread ----------------------------------------
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            batch, going = self._next()
+            if batch:
+                self._commit(batch)
+                with self._entry:
+                    self._waiting -= sum(waiting.size for waiting in batch)
+
+    def _next(self) -> tuple[list[_Waiting], bool]:
+        """What waits now, at least one; and whether there may be more."""
+        waiting, batch, size = self._queue.get(), [], 0
+        while waiting is not None:
+            batch.append(waiting)
+            size += waiting.size
+            if size >= AT_ONCE:
+                return batch, True
+            try:
+                waiting = self._queue.get_nowait()
+            except Empty:
+                return batch, True
+        return batch, False
+
+    def _commit(self, batch: Sequence[_Waiting]) -> Exception | None:
+        """Take a batch in and tell those who wait; the error where none of it could be taken in."""
+        try:
+            taken = self._taken(batch)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the senders hear of it and the committer goes on)
+            if len(batch) > 1 and not intake.store_is_away(error):
+                self._commit_each(batch)
+                return None
+            self._fail(batch, error)
+            return error
+        counted: set[tuple[str, str]] = set()
+        for waiting in batch:
+            new = 0
+            for arrival in waiting.arrivals:
+                if arrival.key in taken.new and arrival.key not in counted:
+                    counted.add(arrival.key)
+                    new += 1
+            waiting.done.set_result(Accepted(new, len(waiting.arrivals) - new))
+        if taken.due:
+            self._store.wake("deliveries")
+        self._tell(taken.local_numbers)
+        return None
+
+    def _commit_each(self, batch: Sequence[_Waiting]) -> None:
+        """One by one, so that only the accept that is at fault fails."""
+        for n, waiting in enumerate(batch):
+            error = self._commit([waiting])
+            if error is not None and intake.store_is_away(error):
+                self._fail(batch[n + 1 :], error)
+                return
+
+    def _taken(self, batch: Sequence[_Waiting]) -> Taken:
+        arrivals = [arrival for waiting in batch for arrival in waiting.arrivals]
+        unread = [waiting.unread for waiting in batch if waiting.unread is not None]
+        for left in reversed(range(TRIES)):
+            try:
+                with self._store.write() as conn:
+                    if unread:
+                        intake.keep_unread(conn, unread)
+                    return take_in(conn, arrivals, self._mappings, self._country, now_ms())
+            except Exception as error:
+                if not left or not intake.may_pass(error):
+                    raise
+                sleep(uniform(0, 0.02))
+        raise AssertionError("the last try returns or raises")
+
+    def _fail(self, batch: Sequence[_Waiting], error: Exception) -> None:
+        connections = sorted({arrival.connection for waiting in batch for arrival in waiting.arrivals})
+        # By name and place only: the message of a database error holds the row.
+        log.error(
+            "not accepted", error=type(error).__name__, at=_place(error), connection=connections, accepts=len(batch)
+        )
+        for waiting in batch:
+            waiting.done.set_exception(error)
+
+    def _tell(self, numbers: Iterable[tuple[str, str]]) -> None:
+        if self._on_local_number is None:
+            return
+        for connection, number in numbers:
+            if (connection, number) in self._numbers:
+                continue
+            if len(self._numbers) < NUMBERS_AT_MOST:
+                self._numbers.add((connection, number))
+            try:
+                self._on_local_number(connection, number)
+            except Exception as error:  # noqa: BLE001 (events are in; a number that is not learned is learned later)
+                self._numbers.discard((connection, number))
+                log.warning("own number not learned", error=type(error).__name__, connection=connection)
+
+
+def _arrival(connection: str, event: Event, n: int, of: int) -> Arrival:
+    try:
+        return Arrival(connection, event, subject_of(connection, event))
+    except InvalidEvent as error:
+        raise InvalidEvent(error.field if of == 1 else f"[{n}].{error.field}", error.problem) from None
+
+
+def _place(error: Exception) -> str:
+    frames = extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if f"{Path(__file__).parts[-3]}/" in frame.filename] or frames
+    return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
