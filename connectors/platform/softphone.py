@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NoReturn
 from urllib.parse import quote
 
+import msgspec
 import requests
 
 from connectors.platform.canonical import events_of
-from connectors.platform.standard_webhooks import Proof
+from connectors.platform.standard_webhooks import prove
 from hub.contract import HookRequest, Manifest, Setting, Tools
 from hub.errors import (
+    ConfigError,
     ConnectorError,
     CredentialsRefused,
     NotFound,
@@ -24,6 +26,8 @@ from hub.errors import (
     nearest,
 )
 from hub.model import Description, DialReceipt, DialRequest, Event, Field, Identity, Receipt, Row, Target
+
+JSON = {"Content-Type": "application/json"}
 
 CONTACT_LIST = Description(
     object="contact_list",
@@ -69,7 +73,10 @@ class Softphone:
     def __init__(self, settings: Mapping[str, Any], tools: Tools) -> None:
         self._url = str(settings["url"]).rstrip("/")
         self._headers = {"Authorization": f"Bearer {settings['token']}"}
-        self._proof = Proof(settings["secret"])
+        given = settings["secret"]
+        self._secrets = (given,) if isinstance(given, str) else tuple(given)
+        if not self._secrets or not all(self._secrets):
+            raise ConfigError(f"{tools.connection}: secret: at least one is needed, and none may be empty")
         self._session = tools.session
 
     def check(self) -> Identity:
@@ -79,7 +86,7 @@ class Softphone:
 
     def receive(self, request: HookRequest) -> Sequence[Event]:
         """Canonical events, proven by Standard Webhooks."""
-        self._proof.check(request)
+        prove(request, self._secrets)
         return events_of(request)
 
     def write(self, target: Target, rows: Sequence[Row]) -> Sequence[Receipt]:
@@ -91,7 +98,9 @@ class Softphone:
             raise Rejected("the target names no list; write `list: spring` beside `write: contact_list`")
         sent = [{"action": row.action, "id": row.key, "fields": row.fields} for row in rows]
         url = f"{self._url}/v1/lists/{quote(name, safe='')}/contacts"
-        answer = self._answer(self._session.put(url, headers=self._headers, json={"rows": sent}))
+        answer = self._answer(
+            self._session.put(url, headers=self._headers | JSON, data=msgspec.json.encode({"rows": sent}))
+        )
         results = answer.get("results")
         if not isinstance(results, list) or [_text(r, "id") for r in results] != [row.key for row in rows]:
             raise UnknownOutcome("the softphone did not answer for each contact; they may have been written")
