@@ -38,7 +38,7 @@ class EmbeddedCrm:
         new_person="contact",
     )
 
-    def __init__(self, settings: Mapping[str, Any], tools: Tools) -> None:
+    def __init__(self, _settings: Mapping[str, Any], tools: Tools) -> None:
         if tools.engine is None:
             raise Unavailable("the embedded CRM lives in the hub's store, and was given none")
         self._crm = Crm(tools.engine, tools.country)

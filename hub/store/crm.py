@@ -1,7 +1,7 @@
 """The embedded CRM: a small real one inside the hub's store. This room is its door; the statements are in the rooms beside.
 
 Tables and objects: `crm_schema`. What a value may be: `crm_values`. Look-ups: `crm_find`. Batches: `crm_write`. List pulls:
-`crm_pull`. What its pages show: `crm_screens`.
+`crm_pull`. What its pages show: `crm_screens`. A thousand people to begin with: `sample`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from hub.store.crm_pull import pages
 from hub.store.crm_schema import OBJECTS, PEOPLE, CrmObject
 from hub.store.crm_write import Change, write
 from hub.store.database import Store
+from hub.store.sample import load_sample
 
-__all__ = ["OBJECTS", "PEOPLE", "Change", "Crm", "CrmObject", "crm_object"]
+__all__ = ["OBJECTS", "PEOPLE", "Change", "Crm", "CrmObject", "crm_object", "load_sample"]
 
 
 class Crm:

@@ -31,7 +31,7 @@ from hub.store.crm_schema import OBJECTS, CrmObject, phones, tombstones
 from hub.store.crm_values import checked, derived, numbers
 
 _IN = 5_000  # values in one IN: every engine takes as many
-_FIRST = 1_000  # ids begin at 1001: four digits, so that an id looks like one
+FIRST = 1_000  # ids begin at 1001: four digits, so that an id looks like one
 
 _NEXT = text(
     "INSERT INTO crm_counters (name, value) VALUES (:name, :by) "
@@ -129,7 +129,7 @@ class _Batch:
             for row in matching(self.connection, select(table), table.c[unique], named):
                 self.names[str(row[unique])] = str(row["id"])
         for name, target in self.object.references.items():
-            words = {c.values[name] for c in changes if c.values.get(name)}
+            words: set[str] = {c.values[name] for c in changes if c.values.get(name)}
             self.refers.setdefault(target, {}).update(self._resolved(OBJECTS[target], words))
         leaving = {c.row.key for c in changes if c.row.action == "remove"}
         self._read_uses([self.before[key]["id"] for key in leaving if key in self.before])
@@ -147,7 +147,7 @@ class _Batch:
         if known is None and self.key == "id":
             change.outcome, change.error = "failed", NotFound(f'there is no {self.object.name} "{key}"')
             return
-        record = dict(known) if known else dict.fromkeys(self.object.table.c.keys())
+        record: Kept = dict(known) if known else self._blank(key)
         problems = self._apply_references(change) | self._taken_key(change)
         record |= change.values
         record |= {name: value for name, value in self.object.defaults.items() if record[name] is None}
@@ -194,6 +194,12 @@ class _Batch:
         return record["id"] if record else ""
 
     # --- what a row needs ----------------------------------------
+
+    def _blank(self, key: str) -> Kept:
+        """An empty record; one that this very batch removed comes back as the same."""
+        blank: Kept = dict.fromkeys(self.object.table.c.keys())
+        old = self.before.get(key)
+        return blank | {name: old[name] for name in ("id", "created_at")} if old else blank
 
     def _resolved(self, target: CrmObject, words: Collection[str]) -> dict[str, str]:
         """Which record each word means: an id, else a key."""
@@ -246,7 +252,7 @@ class _Batch:
         if new:
             last = next_number(self.connection, self.object.name, len(new))
             for number, record in enumerate(new, last - len(new) + 1):
-                record["id"] = f"{self.object.prefix}{_FIRST + number}"
+                record["id"] = f"{self.object.prefix}{FIRST + number}"
                 record["created_at"] = self.now
                 record[self.object.key] = record[self.object.key] or record["id"]
 
