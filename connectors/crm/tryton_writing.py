@@ -25,6 +25,7 @@ from connectors.crm.tryton_records import (
     literally,
     mark,
     marked,
+    note_fields,
     searchable,
 )
 from connectors.crm.tryton_rpc import Rpc
@@ -93,8 +94,10 @@ class Writer:
         for place, row in enumerate(rows):
             if row.action == "remove":
                 continue
-            resource = _resource(row.fields)
-            message = marked(str(row.fields.get("message") or ""), marks[place])
+            # A row may say only what changes: the rest is what the note said before.
+            before = note_fields(there[place][0]) if there[place] else {}
+            resource = _resource(row.fields) or before.get("resource", "")
+            message = marked(str(row.fields.get("message", before.get("message")) or ""), marks[place])
             same = [n["id"] for n in there[place] if (n["message"], n["resource"]) == (message, resource)]
             if same:
                 made[place] = same[0]
