@@ -6,9 +6,10 @@ Tables and objects: `crm_schema`. What a value may be: `crm_values`. Look-ups: `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from hub.clock import now_ms
 from hub.errors import Rejected
@@ -16,7 +17,7 @@ from hub.model import Lookup, Page, Query, Record, Row
 from hub.store.crm_find import crm_object, find
 from hub.store.crm_pull import pages
 from hub.store.crm_schema import OBJECTS, PEOPLE, CrmObject
-from hub.store.crm_write import Change, write
+from hub.store.crm_write import Change, create, write
 from hub.store.database import Store
 from hub.store.sample import load_sample
 
@@ -48,11 +49,12 @@ class Crm:
         if key not in ("id", one.key):
             raise Rejected(f'"{key}" is no unique field of {object}; {one.key} and id are', {key: "is not unique"})
         with self.store.write() as connection:
-            return self.write_within(connection, object, key, rows)
+            return write(connection, one, key, rows, self.country, now_ms())
 
-    def write_within(self, connection: Connection, object: str, key: str, rows: Sequence[Row]) -> list[Change]:
-        """The same inside a transaction that is open already."""
-        return write(connection, crm_object(object), key, rows, self.country, now_ms())
+    def create(self, object: str, fields: Mapping[str, Any]) -> Change:
+        """A new record as a person makes it: without a key it gets its id for one; a key that is taken is refused."""
+        with self.store.write() as connection:
+            return create(connection, crm_object(object), fields, self.country, now_ms())
 
     def pages(self, query: Query) -> Iterator[Page]:
         """A list pull, page by page."""

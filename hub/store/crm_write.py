@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from hub.errors import NotFound, PatchbayError, Rejected
 from hub.model import Row
-from hub.store.crm_schema import OBJECTS, CrmObject, phones, tombstones
+from hub.store.crm_schema import OBJECTS, CrmObject, counters, phones, tombstones
 from hub.store.crm_values import checked, derived, numbers
 
 _IN = 5_000  # values in one IN: every engine takes as many
@@ -74,6 +74,25 @@ def write(
             if not change.error:
                 change.id = batch.id_of(change.row.key)
     return changes
+
+
+def create(connection: Connection, crm_object: CrmObject, fields: Mapping[str, Any], country: str, now: int) -> Change:
+    """A new record. Without a key it gets its id for one; a key that is taken is refused."""
+    next_number(connection, "revision")  # from here to the commit nobody else takes the key or the id
+    table, key = crm_object.table, fields.get(crm_object.key) or coming_id(connection, crm_object)
+    change = _change(crm_object, crm_object.key, Row(key=str(key), fields=dict(fields) | {crm_object.key: key}))
+    if not change.error:
+        owner = connection.execute(select(table.c.id).where(table.c[crm_object.key] == key)).scalar()
+        if owner:
+            change.fail({crm_object.key: f"is the key of {owner} already"})
+            return change
+    return write(connection, crm_object, crm_object.key, [change.row], country, now)[0]
+
+
+def coming_id(connection: Connection, crm_object: CrmObject, ahead: int = 0) -> str:
+    """The id that the next record will get (or the one `ahead` of it), for whoever holds the revision."""
+    last = connection.execute(select(counters.c.value).where(counters.c.name == crm_object.name)).scalar()
+    return f"{crm_object.prefix}{FIRST + (last or 0) + 1 + ahead}"
 
 
 def next_number(connection: Connection, name: str, by: int = 1) -> int:

@@ -23,16 +23,17 @@ The campaigns are `spring` (running) and `renewals` (planned). A member's key is
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from hub.clock import now_ms
 from hub.model import Row
-from hub.store.crm_schema import ACTIVITY, CAMPAIGN, CAMPAIGN_MEMBER, CASE, OBJECTS, PEOPLE, CrmObject, counters
-from hub.store.crm_write import FIRST, next_number, write
+from hub.store.crm_schema import ACTIVITY, CAMPAIGN, CAMPAIGN_MEMBER, CASE, OBJECTS, PEOPLE, CrmObject
+from hub.store.crm_write import coming_id, next_number, write
 from hub.store.database import Store
 from hub.store.sample_names import AGENTS, CALLS, CASES
 from hub.store.sample_people import NOBODY, OWN_NUMBER, SEED, Sample, sample_people
@@ -61,7 +62,7 @@ def load_sample(store: Store) -> dict[str, int]:
             (CASE, _cases(dice, made)),
             (ACTIVITY, _calls(dice, made)),
             (CAMPAIGN, _campaigns()),
-            (CAMPAIGN_MEMBER, _members(dice, made, _numbered(connection))),
+            (CAMPAIGN_MEMBER, _members(dice, made, partial(coming_id, connection, CAMPAIGN_MEMBER))),
         ):
             counts[one.name] = _load(connection, one, rows)
     return counts
@@ -74,12 +75,6 @@ def _load(connection: Connection, one: CrmObject, rows: Iterable[Fields]) -> int
             if change.error:
                 raise change.error
     return len(waiting)
-
-
-def _numbered(connection: Connection) -> int:
-    """The number in the id that the next member will get."""
-    last = connection.execute(select(counters.c.value).where(counters.c.name == CAMPAIGN_MEMBER.name)).scalar()
-    return FIRST + (last or 0) + 1
 
 
 def _cases(dice: random.Random, made: Sample) -> list[Fields]:
@@ -137,7 +132,7 @@ def _campaigns() -> list[Fields]:
     ]
 
 
-def _members(dice: random.Random, made: Sample, first: int) -> list[Fields]:
+def _members(dice: random.Random, made: Sample, coming: Callable[[int], str]) -> list[Fields]:
     """Members as they come: people twice by number, without consent, with numbers of no use."""
     spring = [
         *made.contacts[:12],
@@ -149,14 +144,14 @@ def _members(dice: random.Random, made: Sample, first: int) -> list[Fields]:
     members: list[Fields] = []
     for campaign, people in (("spring", spring), ("renewals", renewals)):
         for person in people:
-            members.append(_member(campaign, person, first + len(members)))
+            members.append(_member(campaign, person, coming(len(members))))
     _with_results(dice, [member for member in members[20:260] if member["campaign"] == "spring"])
     return members
 
 
-def _member(campaign: str, person: Fields, number: int) -> Fields:
+def _member(campaign: str, person: Fields, id_: str) -> Fields:
     who = {"contact": person["contact_key"]} if "contact_key" in person else {"lead": person["lead_key"]}
-    return {"member_key": f"{campaign}/{CAMPAIGN_MEMBER.prefix}{number}", "campaign": campaign, **who}
+    return {"member_key": f"{campaign}/{id_}", "campaign": campaign, **who}
 
 
 def _with_results(dice: random.Random, members: Sequence[Fields]) -> None:
