@@ -143,7 +143,7 @@ def _people(made: Sample) -> list[dict[str, Any]]:
         if place % 3 == 0:
             contacts.append(("email", f"{first}.{last}{place}@Example.com".replace("'", "").replace(" ", "")))
         if place == 17:
-            contacts = [("other", "call (0049) 151 - 234 567 27 after six")]
+            contacts = [("other", "(0049) 151 - 234 567 27")]
         may = [made.consent] if place % 3 else []
         never = [made.do_not_call] if place % 10 == 4 else []
         people.append(_party(made, f"{first} {last}", f"P-{place + 1}", code, contacts, [*may, *never]))

@@ -11,7 +11,8 @@ import datetime as dt
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -77,10 +78,8 @@ class Rpc:
 
     def read(self, method: str, *params: Any) -> Any:
         """The result of a method that changes nothing: whatever goes wrong on the way, nothing was done."""
-        try:
+        with _nothing_done():
             return self._called(method, params, changes=False)
-        except UnknownOutcome as error:
-            raise Unavailable(str(error)) from error
 
     def change(self, method: str, *params: Any) -> Any:
         """The result of a method that changes something there: no answer or a 5xx leaves the outcome unknown."""
@@ -88,7 +87,8 @@ class Rpc:
 
     def version(self) -> str:
         """Tryton's series, such as `8.2`."""
-        answer = self._posted(f"{self._root}/rpc/", "common.server.version", [])
+        with _nothing_done():
+            answer = self._posted(f"{self._root}/rpc/", "common.server.version", [])
         return str(_result(answer, "common.server.version", changes=False))
 
     def signed_in(self, instead_of: SignedIn | None = None) -> SignedIn:
@@ -96,7 +96,8 @@ class Rpc:
         with self._lock:
             if self._signed_in is None or self._signed_in is instead_of:
                 self._signed_in = None
-                self._signed_in = self._new_session()
+                with _nothing_done():
+                    self._signed_in = self._new_session()
             return self._signed_in
 
     def _new_session(self) -> SignedIn:
@@ -136,6 +137,15 @@ class Rpc:
         if date := answer.headers.get("Date"):
             self.server_time = _moment(date) or self.server_time
         return answer
+
+
+@contextmanager
+def _nothing_done() -> Iterator[None]:
+    """Every call is a POST, so the session cannot know that this one changes nothing: here it is said."""
+    try:
+        yield
+    except UnknownOutcome as error:
+        raise Unavailable(str(error)) from error
 
 
 def _result(answer: requests.Response, method: str, changes: bool) -> Any:
