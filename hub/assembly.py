@@ -44,7 +44,7 @@ class Hub:
         self.acceptor = Acceptor(self.store, self.mappings, config.country, self.own_numbers.learn)
         self.deliverer = Deliverer(self.store, self.connections, self.mappings, config)
         self.lists = ContactLists(self.store, self.connections, self.mappings, config)
-        self.schedules = Schedules(self.store, self.mappings, self.lists)
+        self.schedules = Schedules(self.store, self.mappings, self.lists, config.zone)
         self.screen_pop = ScreenPop(self.store, self.connections, config)
         self.dialer = Dialer(self.store, self.connections, config)
         self.started = False
@@ -60,9 +60,11 @@ class Hub:
             load_sample(self.store)
         self.store.on_wake("mappings", self._bell.set)
         self._refresher.start()
-        for part in ([self.acceptor] if accept else []) + ([self.deliverer, self.schedules] if work else []):
-            part.start()
-            self._running.append(part)
+        wanted = (self.acceptor if accept else None, self.deliverer if work else None, self.schedules if work else None)
+        for part in wanted:
+            if part is not None:
+                part.start()
+                self._running.append(part)
         self.started = True
 
     def close(self) -> None:

@@ -51,3 +51,14 @@ def unread_page(connection: Connection, *, of: str | None, before: int | None, l
 def unread_one(connection: Connection, id: int) -> Row[Any] | None:
     """One body that could not be read, with it."""
     return connection.execute(select(unread).where(unread.c.id == id)).first()
+
+
+def clock_of(store: Store) -> int:
+    """What time the store's machine has, in milliseconds since 1970."""
+    clock = (
+        "(julianday('now') - 2440587.5) * 86400000"
+        if store.is_sqlite
+        else "extract(epoch from clock_timestamp()) * 1000"
+    )
+    with store.read() as connection:
+        return int(connection.execute(text(f"SELECT {clock}")).scalar_one())

@@ -1,0 +1,59 @@
+"""`patchbay list`: contact lists, pulled by hand."""
+
+from __future__ import annotations
+
+import click
+
+from hub.cli.told import Progress, a_hub, say, table
+from hub.flow.membership import Counts
+
+
+@click.group("list")
+def list_() -> None:
+    """Contact lists: status, pull."""
+
+
+@list_.command("status")
+def status() -> None:
+    """Every contact list and how it stands."""
+    with a_hub() as hub:
+        found = [hub.lists.status(name) for name in hub.lists.names()]
+    table(
+        ("list", "from", "to", "on", "left out", "last run"),
+        (
+            (
+                one.mapping,
+                one.source,
+                one.target,
+                one.on,
+                sum(one.left_out.values()),
+                one.run.state if one.run else "never",
+            )
+            for one in found
+        ),
+    )
+
+
+@list_.command("pull")
+@click.argument("name")
+@click.option("--full", is_flag=True, help="Read every member again, not only what changed.")
+@click.option("--simulate", is_flag=True, help="Say what would be sent or left out and why; send nothing.")
+def pull(name: str, full: bool, simulate: bool) -> None:
+    """Pull the contact list that the mapping NAME declares, now."""
+    progress = Progress()
+    with a_hub() as hub:
+        try:
+            counts = hub.lists.pull(
+                name, full=full, simulate=simulate, progress=lambda so_far: progress.show(_line(so_far))
+            )
+        finally:
+            progress.done()
+    say(("would be: " if simulate else "") + _line(counts))
+    for reason, count in sorted(counts.left_out.items(), key=lambda pair: -pair[1]):
+        say(f"  left out, {reason}: {count}")
+
+
+def _line(counts: Counts) -> str:
+    left_out = sum(counts.left_out.values())
+    gone = f"{left_out} left out, {counts.removed} removed"
+    return f"{counts.read} read, {counts.sent} sent, {counts.unchanged} unchanged, {gone}"
