@@ -19,8 +19,8 @@ from hub.flow.lists import ContactLists
 from hub.flow.mappings import Mappings
 from hub.flow.schedules import Schedules
 from hub.store.access import Access
-from hub.store.crm import load_sample
 from hub.store.database import open_store
+from hub.store.sample import load_sample
 from hub.store.upgrade import upgrade
 
 REFRESH_SECONDS = 1.0  # how long a mapping that another node published may go unnoticed where its bell was missed
