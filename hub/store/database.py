@@ -6,18 +6,23 @@ SQLite's own lock does. PostgreSQL takes them side by side.
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from hub.store.bell import Bells
 
 Bell = Callable[[], None]
+T = TypeVar("T")
+TRIES = 5
 
 # By engine, not by Store: the embedded CRM is handed the engine alone, and queues its writes with everybody else's.
 _writers: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
@@ -49,6 +54,21 @@ class Store:
         else:
             with self.engine.begin() as connection:
                 yield connection
+
+    def in_one_piece(self, work: Callable[[Connection], T]) -> T:
+        """What `work` gives in one write transaction; begun anew where another one that ran beside it got in its way."""
+        for left in reversed(range(TRIES)):
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except (
+                IntegrityError,
+                OperationalError,
+            ):  # a unique row that just came to be; a deadlock; a lost connection
+                if not left:
+                    raise
+                time.sleep(random.uniform(0, 0.1))
+        raise AssertionError("unreachable")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -95,18 +115,21 @@ class Store:
 
 
 def open_store(url: str) -> Store:
-    """Open the store at an SQLAlchemy `url`: `sqlite:///var/patchbay.db` or `postgresql://…` (driver psycopg 3)."""
+    """Open the store at an SQLAlchemy `url`: `sqlite:///var/patchbay.db` or `postgresql://…` (driver psycopg 3).
+
+    No error of it repeats a statement's values: they may be a person's.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
         threads = {"connect_args": {"timeout": 30, "check_same_thread": False}, "pool_size": 20, "max_overflow": 20}
-        engine = create_engine(parsed, **threads)
+        engine = create_engine(parsed, hide_parameters=True, **threads)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed, pool_size=20, max_overflow=20, pool_pre_ping=True)
+        engine = create_engine(parsed, pool_size=20, max_overflow=20, pool_pre_ping=True, hide_parameters=True)
     return Store(engine)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -114,6 +114,29 @@ def counts(conn: Connection, since: datetime | None = None) -> dict[str, int]:
     if since is not None:
         asked = asked.where(deliveries.c.created_at >= to_ms(since))
     return dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in conn.execute(asked)}
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """The fields of one attempt that reached the CRM (`arrived`) or may have."""
+
+    fields: dict[str, Any]
+    arrived: bool
+
+
+def sent_for(conn: Connection, subjects: Iterable[str]) -> dict[tuple[str, str], list[Sent]]:
+    """By (subject, mapping), what was ever sent for it, oldest first."""
+    found: dict[tuple[str, str], list[Sent]] = {}
+    columns = (deliveries.c.subject, deliveries.c.mapping, attempts.c.outcome, attempts.c.sent)
+    asked = (
+        select(*columns)
+        .join(attempts, attempts.c.delivery == deliveries.c.id)
+        .where(deliveries.c.subject.in_(list(subjects)), attempts.c.sent.is_not(None))
+        .order_by(attempts.c.id)
+    )
+    for subject, mapping, outcome, sent in conn.execute(asked):
+        one = Sent(fields=msgspec.json.decode(sent), arrived=outcome in ("created", "updated", "unchanged"))
+        found.setdefault((subject, mapping), []).append(one)
+    return found
 
 
 # --- replay ----------------------------------------

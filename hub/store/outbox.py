@@ -1,4 +1,4 @@
-"""The outbox: claim what is due, keep a claim, give it back, and note what became of it.
+"""The outbox: claim what is due, keep a claim, and note what became of it.
 
 A claim is a lease: whoever does not renew it in time has lost it, and what it then writes here is refused (`lease_owner`
 fences it). What it wrote in the CRM stays: the next owner sends the same key, in doubt, so it updates and never doubles.
@@ -14,14 +14,13 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Boolean, Connection, TextClause, bindparam, func, or_, select, text, update
+from sqlalchemy import Boolean, ColumnElement, Connection, TextClause, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.store.deliveries import Reason
 from hub.store.schema import attempts, deliveries, fresh_records
 
 LANES = (0, 1, 2)
-AT_ONCE = 500
 
 
 class Claimed(Struct, frozen=True, kw_only=True):
@@ -122,7 +121,7 @@ def claim(conn: Connection, connection: str, *, owner: str, limit: int, now: int
             break
         asked = {"connection": connection, "lane": lane, "owner": owner, "now": now, "until": lease_until}
         rows = conn.execute(_CLAIM[dialect], asked | {"limit": limit - len(taken)})
-        taken += [_claimed(row) for row in rows]
+        taken += [claimed_from(row) for row in rows]
     return sorted(taken, key=lambda one: (one.lane, one.due_at, one.id))
 
 
@@ -141,11 +140,12 @@ def next_due(conn: Connection, connection: str, *, now: int) -> int | None:
 
 def renew(conn: Connection, *, owner: str, ids: Sequence[int], lease_until: int) -> int:
     """Keep a claim; how many of its deliveries are still ours."""
-    held = deliveries.c.id.in_(ids) & _held_by(owner)
+    held = deliveries.c.id.in_(ids) & held_by(owner)
     return conn.execute(update(deliveries).where(held).values(lease_until=lease_until)).rowcount
 
 
-def _claimed(row: Any) -> Claimed:
+def claimed_from(row: Any) -> Claimed:
+    """A row of the table as a claim has it."""
     return Claimed(
         id=row.id,
         mapping=row.mapping,
@@ -160,7 +160,8 @@ def _claimed(row: Any) -> Claimed:
     )
 
 
-def _held_by(owner: str) -> Any:
+def held_by(owner: str) -> ColumnElement[bool]:
+    """Whether a delivery is under this owner's lease."""
     return (deliveries.c.state == "sending") & (deliveries.c.lease_owner == owner)
 
 
@@ -173,46 +174,23 @@ def finish(conn: Connection, owner: str, verdicts: Sequence[Verdict], *, now: in
     """Note what became of a claim, in one transaction; how many of its deliveries were still ours to note.
 
     Attempts are kept whoever has the lease now: they were made. On PostgreSQL this can collide with an event that is
-    accepted at the same moment (IntegrityError, a deadlock): roll back and call again.
+    accepted at the same moment: call it through Store.in_one_piece.
     """
     mine = _still_held(conn, owner, [verdict.claimed.id for verdict in verdicts])
-    _keep_attempts(conn, verdicts)
+    keep_attempts(conn, verdicts)
     held = [verdict for verdict in verdicts if verdict.claimed.id in mine]
     _close(conn, [verdict for verdict in held if verdict.state != "pending"], now)
-    _back_to_pending(conn, [verdict for verdict in held if verdict.state == "pending"], now)
+    back_to_pending(conn, [verdict for verdict in held if verdict.state == "pending"], now)
     return len(held)
 
 
-def take_back(conn: Connection, *, now: int, limit: int = AT_ONCE) -> int:
-    """Take back the claims of workers that are gone: pending and due, in doubt; how many there were."""
-    expired = (deliveries.c.state == text("'sending'")) & (deliveries.c.lease_until < now)
-    asked = select(deliveries).where(expired).limit(limit).with_for_update(skip_locked=True)
-    rows = conn.execute(asked).all()
-    verdicts = [
-        Verdict(
-            claimed=_claimed(row),
-            state="pending",
-            tried=Tried(started_at=row.updated_at, took_ms=now - row.updated_at, mapping_version=0, outcome="failed"),
-            reason=Reason(
-                name="lease_expired",
-                message="the worker that had it did not come back; it may have been written, so its key is looked up",
-            ),
-            due_at=now,
-            in_doubt=True,
-        )
-        for row in rows
-    ]
-    _keep_attempts(conn, verdicts)
-    _back_to_pending(conn, verdicts, now)
-    return len(verdicts)
-
-
 def _still_held(conn: Connection, owner: str, ids: Sequence[int]) -> set[int]:
-    asked = select(deliveries.c.id).where(deliveries.c.id.in_(ids) & _held_by(owner)).with_for_update()
+    asked = select(deliveries.c.id).where(deliveries.c.id.in_(ids) & held_by(owner)).with_for_update()
     return set(conn.execute(asked).scalars())
 
 
-def _keep_attempts(conn: Connection, verdicts: Iterable[Verdict]) -> None:
+def keep_attempts(conn: Connection, verdicts: Iterable[Verdict]) -> None:
+    """Keep the attempts that these verdicts are about."""
     rows = [
         {
             "delivery": verdict.claimed.id,
@@ -220,9 +198,9 @@ def _keep_attempts(conn: Connection, verdicts: Iterable[Verdict]) -> None:
             "took_ms": tried.took_ms,
             "mapping_version": tried.mapping_version,
             "outcome": tried.outcome,
-            "sent": None if tried.sent is None else _json(tried.sent),
-            "notes": _json(tried.notes) if tried.notes else None,
-            "error": _json(verdict.reason) if verdict.reason and tried.outcome == "failed" else None,
+            "sent": None if tried.sent is None else as_json(tried.sent),
+            "notes": as_json(tried.notes) if tried.notes else None,
+            "error": as_json(verdict.reason) if verdict.reason and tried.outcome == "failed" else None,
         }
         for verdict in verdicts
         if (tried := verdict.tried) is not None
@@ -310,8 +288,8 @@ _TAKE_OVER = (
 )
 
 
-def _back_to_pending(conn: Connection, verdicts: Sequence[Verdict], now: int) -> None:
-    """Where a newer one of the same pair waits already, it stands for both and takes over what is known of the older."""
+def back_to_pending(conn: Connection, verdicts: Sequence[Verdict], now: int) -> None:
+    """Have them wait again. Where a newer one of the pair waits already, it stands for both and takes over what is known."""
     if not verdicts:
         return
     newer = _pending_of(conn, [verdict.claimed.subject for verdict in verdicts])
@@ -326,7 +304,7 @@ def _back_to_pending(conn: Connection, verdicts: Sequence[Verdict], now: int) ->
     if alone:
         conn.execute(_RETURN, alone)
     if overtaken:
-        reason = _json(
+        reason = as_json(
             Reason(name="superseded", message="a newer delivery of the same subject and mapping stands for it")
         )
         conn.execute(_SUPERSEDE, [{"b_id": a["b_id"], "b_now": now, "b_reason": reason} for a, _ in overtaken])
@@ -349,7 +327,7 @@ def _after(verdict: Verdict, now: int) -> dict[str, Any]:
     return {
         "b_id": claimed.id,
         "b_now": now,
-        "b_reason": None if verdict.reason is None else _json(verdict.reason),
+        "b_reason": None if verdict.reason is None else as_json(verdict.reason),
         "b_attempts": claimed.attempts + (tried is not None),
         "b_in_doubt": verdict.in_doubt,
         "b_since": since,
@@ -364,5 +342,6 @@ def remember_fresh(conn: Connection, records: Sequence[Fresh], *, now: int) -> N
     conn.execute(insert, [msgspec.structs.asdict(record) | {"created_at": now} for record in records])
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """The text that is kept of a value."""
     return msgspec.json.encode(value).decode()
