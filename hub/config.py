@@ -149,7 +149,7 @@ class _Reading:
             zone=told["zone"],
             public_url=told["public_url"] or f"http://{_reachable(told['host'])}:{told['port']}",
             home=home,
-            mappings=Path(mappings) if mappings else beside / (told["mappings"] or "../mappings"),
+            mappings=Path(mappings or os.path.normpath(beside / (told["mappings"] or "../mappings"))),
             database_url=told["database_url"] or Secret(f"sqlite:///{home / 'patchbay.db'}"),
             host=told["host"],
             port=told["port"],

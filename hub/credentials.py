@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -33,9 +34,8 @@ def with_credentials(env: Mapping[str, str], *, make: bool = False) -> dict[str,
     file = credentials_file(env)
     told = {name: value for name, value in env.items() if value or name not in _MADE}
     kept = _kept(file)
-    missing = [name for name in _MADE if name not in told and name not in kept]
-    if make and missing:
-        kept = _keep(file, kept | {name: _MADE[name]() for name in missing})
+    if make and any(name not in told and name not in kept for name in _MADE):
+        kept = _made(file, told)
     return kept | told
 
 
@@ -48,25 +48,25 @@ def _kept(file: Path) -> dict[str, str]:
     return {name.strip(): value.strip() for name, value in pairs}
 
 
-def _keep(file: Path, values: Mapping[str, str]) -> dict[str, str]:
-    """Write `values`, readable by their owner alone. Of two hubs that start together one writes, both read the same."""
+def _made(file: Path, told: Mapping[str, str]) -> dict[str, str]:
+    """Make what is neither told nor kept, and keep it. Of hubs that start together one makes, the others read."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as out:
-        out.write(_HEAD + "".join(f"{name}={value}\n" for name, value in values.items()))
-        out.flush()
-        os.fsync(out.fileno())
+    folder = os.open(file.parent, os.O_RDONLY)
     try:
-        if file.exists():
-            draft.replace(file)
-        else:
-            os.link(draft, file)  # fails where another hub was first
-    except FileExistsError:
-        pass
-    finally:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        kept = _kept(file)
+        kept |= {name: made() for name, made in _MADE.items() if name not in told and name not in kept}
+        draft = file.with_suffix(".new")
         draft.unlink(missing_ok=True)
-    return _kept(file)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(_HEAD + "".join(f"{name}={value}\n" for name, value in kept.items()))
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(file)
+    finally:
+        os.close(folder)
+    return kept
 
 
 def admit(access: Access, env: Mapping[str, str]) -> None:
