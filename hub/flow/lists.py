@@ -18,7 +18,9 @@ from typing import Any
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection as Transaction
+from sqlalchemy.exc import DBAPIError
 
 from hub.clock import now_ms
 from hub.config import Config
@@ -35,10 +37,12 @@ from hub.phone import e164
 from hub.store import lists as sql
 from hub.store.database import Store, open_store
 from hub.store.desk import learned_numbers
+from hub.store.intake import may_pass
 from hub.store.schema import metadata
 
 LEASE_SECONDS = 180.0
 PORTION = 5000
+TRIES = 5  # of a transaction that other writers got in the way of
 
 Progress = Callable[[Counts], None]
 Report = Callable[[Sequence[Outcome]], None]
@@ -112,23 +116,22 @@ class ContactLists:
         if simulate:
             with self._scratch(name) as scratch:
                 return scratch.pull(name, full=full, progress=progress, report=report)
-        run = self._runs.start(mapping, source, full)
-        pull = _Pull(mapping, source, run, progress, report)
+        pull = _Pull(mapping, source, self._runs.start(mapping, source, full), progress, report)
         try:
-            if not run.counts.read_all:
+            if not pull.run.counts.read_all:
                 self._read(pull)
-            if run.full:
+            if pull.run.full:
                 self._take_unseen_off(pull)
         except LeaseLost:
             raise
         except HubStopping:
-            self._runs.release(run)
+            self._runs.release(pull.run)
             raise
         except BaseException as failure:  # whatever it was, it is on the run, and the next pull goes on from here
-            self._runs.end(run, failure)
+            self._runs.end(pull.run, failure)
             raise
-        self._runs.end(run)
-        return run.counts
+        self._runs.end(pull.run)
+        return pull.run.counts
 
     def sweep(self) -> int:
         """Take whoever opted out off every list, now; how many there were. When there is nobody, nothing is locked."""
@@ -179,12 +182,13 @@ class ContactLists:
         return mapping, mapping.source.contact_list
 
     def _read(self, pull: _Pull) -> None:
-        run, source = pull.run, pull.source
+        source, resumed = pull.source, pull.run.cursor
         reader = RowReader(pull.mapping, source, self._config.country, self._own_numbers())
         connector = self._connections[pull.mapping.source.connections[0]].connector
         assert isinstance(connector, Pages)
-        resumed = run.cursor
-        query = Query(object=source.object, where=source.where, watermark=run.since, cursor=resumed, size=source.page)
+        query = Query(
+            object=source.object, where=source.where, watermark=pull.run.since, cursor=resumed, size=source.page
+        )
         try:
             for page in connector.pages(query):
                 self._take_page(pull, reader, page)
@@ -193,8 +197,8 @@ class ContactLists:
                 if self._stopping.is_set():
                     raise HubStopping("the hub is stopping; the pull goes on from here on any node")
         except ConnectorError as failure:
-            if failure.then is Then.PARK and run.cursor == resumed:
-                run.cursor = None  # the CRM does not take this cursor any more: the next pull starts anew
+            if failure.then is Then.PARK and pull.run.cursor == resumed:
+                pull.run.cursor = None  # the CRM does not take this cursor any more: the next pull starts anew
             raise
 
     def _take_page(self, pull: _Pull, reader: RowReader, page: Page) -> None:
@@ -202,9 +206,8 @@ class ContactLists:
         candidates = [reader.read(row) for row in {str(row["id"]): row for row in page.rows}.values()]
         members = {*(candidate.member for candidate in candidates), *page.removed}
         phones = {candidate.phone for candidate in candidates if candidate.phone is not None}
-        changes = pull.changes()
-        with self._store.write() as conn:
-            sql.lock_list(conn, name)
+
+        def decide(conn: Transaction, changes: Changes) -> None:
             changes.page(
                 candidates,
                 page.removed,
@@ -214,27 +217,51 @@ class ContactLists:
                 every_row_is_seen=run.full,
             )
             _promote(conn, name, changes, since_run=0)
-            run.counts.read += len(page.rows)
-            run.counts.read_all = page.cursor is None
-            run.cursor, run.watermark = page.cursor, page.watermark or run.watermark
-            self._keep(conn, pull, changes)
-        self._tell(pull, changes)
+
+        counts = replace(run.counts, read=run.counts.read + len(page.rows), read_all=page.cursor is None)
+        watermark = page.watermark or run.watermark
+        self._keep(pull, replace(run, cursor=page.cursor, watermark=watermark, counts=counts), decide)
 
     def _take_unseen_off(self, pull: _Pull) -> None:
-        run, name, after = pull.run, pull.mapping.name, ""
+        after = ""
         while True:
-            changes = pull.changes()
-            with self._store.write() as conn:
-                sql.lock_list(conn, name)
-                unseen = sql.unseen(conn, name, run.id, after, PORTION)
-                if not unseen:
-                    return
+            with self._store.read() as conn:
+                unseen = sql.unseen(conn, pull.mapping.name, pull.run.id, after, PORTION)
+            if not unseen:
+                return
+            after = unseen[-1].member
+
+            def decide(conn: Transaction, changes: Changes, unseen: Sequence[Any] = unseen) -> None:
                 for member in unseen:
                     changes.take_off(member.member, member.state, member.phone)
-                _promote(conn, name, changes, since_run=run.id)
-                self._keep(conn, pull, changes)
-            after = unseen[-1].member
-            self._tell(pull, changes)
+                _promote(conn, pull.mapping.name, changes, since_run=pull.run.id)
+
+            self._keep(pull, pull.run, decide)
+
+    def _keep(self, pull: _Pull, reached: Run, decide: Callable[[Transaction, Changes], None]) -> None:
+        """One transaction of a pull: what `decide` changes, and how far the pull is then. It is told afterwards."""
+        name, tries = pull.mapping.name, TRIES
+        while True:
+            changes = Changes(name, pull.mapping.target.connection, pull.run.id, now_ms())
+            try:
+                with self._store.write() as conn:
+                    sql.lock_list(conn, name)
+                    decide(conn, changes)
+                    kept = replace(reached, counts=reached.counts.plus(changes.outcomes))
+                    _write(conn, changes)
+                    self._runs.keep(conn, kept)
+                break
+            except DBAPIError as error:
+                tries -= 1
+                if not tries or not may_pass(error):
+                    raise
+        pull.run = kept
+        if changes.outgoing:
+            self._store.wake("deliveries")
+        if pull.report is not None:
+            pull.report(changes.outcomes)
+        if pull.progress is not None:
+            pull.progress(kept.counts)
 
     def _has_opted_out(self, name: str) -> bool:
         with self._store.read() as conn:
@@ -248,19 +275,6 @@ class ContactLists:
                 changes.opt_out(member.member, member.phone, member.run)
             _write(conn, changes)
         return len(changes.members)
-
-    def _keep(self, conn: Transaction, pull: _Pull, changes: Changes) -> None:
-        pull.run.counts.add(changes.outcomes)
-        _write(conn, changes)
-        self._runs.keep(conn, pull.run)
-
-    def _tell(self, pull: _Pull, changes: Changes) -> None:
-        if changes.outgoing:
-            self._store.wake("deliveries")
-        if pull.report is not None:
-            pull.report(changes.outcomes)
-        if pull.progress is not None:
-            pull.progress(pull.run.counts)
 
     # --- what it needs ----------------------------------------
 
@@ -295,9 +309,6 @@ class _Pull(Struct):
     run: Run
     progress: Progress | None
     report: Report | None
-
-    def changes(self) -> Changes:
-        return Changes(self.mapping.name, self.mapping.target.connection, self.run.id, now_ms())
 
 
 def _promote(conn: Transaction, name: str, changes: Changes, *, since_run: int) -> None:

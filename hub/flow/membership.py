@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from hub.flow.members import Candidate
 from hub.flow.subject import member_subject
@@ -43,21 +44,20 @@ class Counts(Struct, kw_only=True):
     examples: dict[str, list[str]] = field(default_factory=dict)
     read_all: bool = False  # every page was read; what a full pull did not see may still have to go
 
-    def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Count what a page did."""
+    def plus(self, outcomes: Iterable[Outcome]) -> Counts:
+        """These counts with what a page did."""
+        tally = {"sent": self.sent, "unchanged": self.unchanged, "removed": self.removed}
+        left_out, examples = dict(self.left_out), {word: list(shown) for word, shown in self.examples.items()}
         for outcome in outcomes:
-            if outcome.what == "unchanged":
-                self.unchanged += 1
-                continue
-            if outcome.what == "sent":
-                self.sent += 1
-            elif outcome.what == "removed":
-                self.removed += 1
+            if outcome.what == "left out":
+                left_out[outcome.reason] = left_out.get(outcome.reason, 0) + 1
             else:
-                self.left_out[outcome.reason] = self.left_out.get(outcome.reason, 0) + 1
-            shown = self.examples.setdefault(outcome.reason or outcome.what, [])
-            if len(shown) < EXAMPLES:
-                shown.append(outcome.member)
+                tally[outcome.what] += 1
+            if outcome.what != "unchanged":
+                shown = examples.setdefault(outcome.reason or outcome.what, [])
+                if len(shown) < EXAMPLES:
+                    shown.append(outcome.member)
+        return replace(self, **tally, left_out=left_out, examples=examples)
 
 
 class Changes:

@@ -210,7 +210,7 @@ def queue(conn: Connection, rows: Sequence[Outgoing]) -> None:
 def claim_tick(conn: Connection, schedule: str, tick: int, node: str) -> bool:
     """Whether this node is the one that fires this tick."""
     claim = _insert(conn, schedule_ticks).values(schedule=schedule, tick=tick, node=node).on_conflict_do_nothing()
-    return conn.execute(claim).rowcount == 1
+    return conn.execute(claim.returning(schedule_ticks.c.tick)).first() is not None
 
 
 def forget_ticks(conn: Connection, before: int) -> None:
