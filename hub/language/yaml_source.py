@@ -97,7 +97,7 @@ class _Reader:
             return _Node(None, 1)
         root = self.node(next(events), events, 1)
         next(events)  # the document's end
-        after = next(events)
+        after: Any = next(events)
         if not isinstance(after, yaml.StreamEndEvent):
             raise self.error(after, "a second document; one file holds one")
         return root
@@ -132,6 +132,7 @@ class _Reader:
 
     def mapping(self, node: _Node, events: Iterator[Any], depth: int) -> None:
         while not isinstance(event := next(events), yaml.MappingEndEvent):
+            line = event.start_mark.line + 1
             if not isinstance(event, yaml.ScalarEvent):
                 raise self.error(event, "a key has to be plain text")
             key = event.value
@@ -139,7 +140,7 @@ class _Reader:
                 raise self.error(event, "merge keys (<<) are not read here; write the lines out")
             if key in node.children:
                 raise self.error(event, f'"{key}" is here twice (first on line {node.children[key][0]})')
-            node.children[key] = (event.start_mark.line + 1, self.node(next(events), events, depth + 1))
+            node.children[key] = (line, self.node(next(events), events, depth + 1))
         node.value = {key: child.value for key, (_, child) in node.children.items()}
 
     def alias(self, event: Any) -> _Node:
