@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
 import click
 
 from hub.cli.told import Progress, a_hub, say, table
-from hub.flow.membership import Counts
+from hub.errors import ConfigError
+from hub.flow.lists import Report
+from hub.flow.membership import Counts, Outcome
 
 
 @click.group("list")
@@ -38,19 +45,50 @@ def status() -> None:
 @click.argument("name")
 @click.option("--full", is_flag=True, help="Read every member again, not only what changed.")
 @click.option("--simulate", is_flag=True, help="Say what would be sent or left out and why; send nothing.")
-def pull(name: str, full: bool, simulate: bool) -> None:
+@click.option(
+    "--csv",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write what became of each member into FILE, with the reason.",
+)
+def pull(name: str, full: bool, simulate: bool, file: Path | None) -> None:
     """Pull the contact list that the mapping NAME declares, now."""
     progress = Progress()
-    with a_hub() as hub:
+    with a_hub() as hub, _written(file) as report:
         try:
             counts = hub.lists.pull(
-                name, full=full, simulate=simulate, progress=lambda so_far: progress.show(_line(so_far))
+                name,
+                full=full,
+                simulate=simulate,
+                progress=lambda so_far: progress.show(_line(so_far)),
+                report=report,
             )
         finally:
             progress.done()
     say(("would be: " if simulate else "") + _line(counts))
     for reason, count in sorted(counts.left_out.items(), key=lambda pair: -pair[1]):
-        say(f"  left out, {reason}: {count}")
+        first = counts.examples.get(reason, [])
+        say(f"  left out, {reason}: {count} ({', '.join(first)}{', …' if count > len(first) else ''})")
+
+
+@contextmanager
+def _written(file: Path | None) -> Iterator[Report | None]:
+    """Takes outcomes into `file` as CSV; member ids and reasons, no personal data."""
+    if file is None:
+        yield None
+        return
+    try:
+        out = file.open("w", newline="", encoding="utf-8")
+    except OSError as problem:
+        raise ConfigError(f"cannot write {file}: {problem.strerror}") from None
+    with out:
+        rows = csv.writer(out)
+        rows.writerow(("member", "outcome", "reason"))
+
+        def write(outcomes: Sequence[Outcome]) -> None:
+            rows.writerows((each.member, each.what, each.because) for each in outcomes)
+
+        yield write
 
 
 def _line(counts: Counts) -> str:
