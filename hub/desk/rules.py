@@ -150,7 +150,7 @@ class _Reader:
             word, detail = given, None
         self.one_of(path, word, RULES)
         if word == "objects":
-            order = self.texts((*path, word), detail)
+            order = self.texts((*path, word), detail or [])
             if not order:
                 self.fail(path, "objects needs its order, such as objects: [contact, lead, account]")
             return Rule(word, order=order)
