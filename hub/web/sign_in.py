@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Flask, Response, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from hub.web.access import caller, csrf_token, require_csrf, sign_in, sign_out
+from hub.web.access import caller, require_csrf, sign_in, sign_out
 from hub.web.current import the_hub
 
 pages = Blueprint("sign_in", __name__)
@@ -113,7 +113,6 @@ def _form(problem: str = "") -> str:
     return render_template(
         "sign_in.html",
         problem=problem,
-        csrf=csrf_token(),
         user=request.form.get("user", "admin"),
         next=local_path(request.values.get("next", "/")),
     )
