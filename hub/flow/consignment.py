@@ -108,15 +108,20 @@ def packed(store: Store, mappings: Mappings, connection: str, claimed: Sequence[
             gone = MappingGone(f'the mapping "{one.mapping}" is not published; publish it and replay')
             consignment.undeliverable.append((one, gone))
             continue
-        parcel = Parcel(one, mapping, known, write_key(one.subject), one.in_doubt)
+        parcel = Parcel(one, mapping, known, write_key(one.subject, mapping.target.key), one.in_doubt)
         parcel.fate = _first_fate(parcel, connection)
         consignment.parcels.append(parcel)
     return consignment
 
 
-def write_key(about: str) -> str:
-    """The key of the record that a subject is written to: the same for ever, so that twice is once."""
+def write_key(about: str, key_field: str = "") -> str:
+    """The key of the record that a subject is written to: the same for ever, so that twice is once.
+
+    A contact's is `<list>/<contact>`; a mapping with `key: id` writes to the very record that the contact was pulled from.
+    """
     kind, owner, key = subject.parts(about)
+    if kind == "contact" and key_field == "id":
+        return key.partition("/")[2]
     return f"{owner}:{key}" if kind == "interaction" else key
 
 
