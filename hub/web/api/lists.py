@@ -174,7 +174,7 @@ def _pulled(hub_lists: ContactLists, name: str, full: bool, wait_seconds: float)
     def run() -> None:
         try:
             result.set_result(hub_lists.pull(name, full=full, progress=heard))
-        except BaseException as failure:
+        except BaseException as failure:  # noqa: BLE001  (it is raised again where it is waited for)
             result.set_exception(failure)
 
     threading.Thread(target=run, name=f"pull {name}", daemon=True).start()
