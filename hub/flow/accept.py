@@ -177,6 +177,8 @@ class Acceptor:
             waiting.done.set_result(Accepted(new, len(waiting.arrivals) - new))
         if taken.due:
             self._store.wake("deliveries")
+        if taken.opted_out:
+            self._store.wake("do_not_call")
         self._tell(taken.local_numbers)
         return None
 

@@ -43,6 +43,7 @@ class Taken:
 
     new: set[Key]  # the events that were not known before
     due: bool = False  # whether deliveries were made
+    opted_out: bool = False  # whether somebody asked not to be called
     local_numbers: set[tuple[str, str]] = field(
         default_factory=set
     )  # (connection, E.164) of our side of external calls
@@ -83,6 +84,7 @@ def take_in(conn: Connection, arrivals: Sequence[Arrival], mappings: Mappings, c
         taken.due = True
     if never_call:
         intake.never_call(conn, never_call, now)
+        taken.opted_out = True
     return taken
 
 
