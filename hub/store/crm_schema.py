@@ -231,7 +231,7 @@ ACTIVITY = _object(
     _pick("status", "Status", "open", "completed"),
     _flag("provisional", "Provisional"),
     also=(Index(None, "contact", "started_at"), Index(None, "account", "started_at"), Index(None, "lead", "started_at"),
-          Index(None, "case")),
+          Index(None, "case"), Index(None, "started_at")),
     status="completed", provisional=False,
 )  # fmt: skip
 

@@ -34,12 +34,11 @@ def search(connection: Connection, words: str, country: str, limit: int = 50) ->
 
 
 def recent(connection: Connection, limit: int = 12) -> list[Record]:
-    """The people and companies with the latest activities, else the latest made."""
+    """The people and companies with the latest activities."""
     table = ACTIVITY.table
     latest: list[Hit] = []
-    for row in connection.execute(
-        select(table.c.contact, table.c.lead, table.c.account).order_by(table.c.updated_at.desc()).limit(limit * 4)
-    ):
+    statement = select(table.c.contact, table.c.lead, table.c.account).where(table.c.started_at.is_not(None))
+    for row in connection.execute(statement.order_by(table.c.started_at.desc()).limit(limit * 4)):
         hit = next(((name, id_) for name, id_ in zip(("contact", "lead", "account"), row, strict=True) if id_), None)
         if hit and hit not in latest:
             latest.append(hit)

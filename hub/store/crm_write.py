@@ -28,7 +28,7 @@ from sqlalchemy import (
 from hub.errors import NotFound, PatchbayError, Rejected
 from hub.model import Row
 from hub.store.crm_schema import OBJECTS, CrmObject, counters, phones, tombstones
-from hub.store.crm_values import checked, derived, numbers
+from hub.store.crm_values import checked, derived, is_text, numbers
 
 _IN = 5_000  # values in one IN: every engine takes as many
 FIRST = 1_000  # ids begin at 1001: four digits, so that an id looks like one
@@ -44,10 +44,11 @@ Outcome = Literal["created", "updated", "unchanged", "removed", "failed"]
 
 @dataclass
 class Change:
-    """One row, its checked values, and what became of it."""
+    """One row, its checked values, what is wrong with the others, and what became of it."""
 
     row: Row
     values: dict[str, Any]
+    problems: dict[str, str]
     outcome: Outcome = "failed"
     id: str = ""
     error: PatchbayError | None = None
@@ -110,19 +111,26 @@ def matching(
 
 
 def _change(crm_object: CrmObject, key: str, row: Row) -> Change:
+    """The row, checked as far as can be without the store. Only a wrong key ends it here: all else is told at once."""
     values, problems = checked(crm_object, row.fields) if row.action == "upsert" else ({}, {})
-    change = Change(row, values)
-    if key != "id":
-        own, wrong = checked(crm_object, {key: row.key})
-        if not wrong and not own[key]:
-            wrong = {key: "is empty; a row needs its key"}
-        elif values.get(key, row.key) != row.key:
-            wrong = {key: "is another one than the row's key"}
-        problems |= wrong
-        values |= own
-    if problems:
-        change.fail(problems)
+    change = Change(row, values, problems)
+    wrong = _wrong_key(crm_object, key, row.key, values)
+    if wrong:
+        change.fail(problems | {key: wrong})
+    elif key != "id":
+        values[key] = row.key
     return change
+
+
+def _wrong_key(crm_object: CrmObject, key: str, value: str, values: Mapping[str, Any]) -> str:
+    if key == "id":
+        return "" if is_text(value) else "is no id"
+    own, problems = checked(crm_object, {key: value})
+    if problems:
+        return problems[key]
+    if not own[key]:
+        return "is empty; a row needs its key"
+    return "" if values.get(key, value) == value else "is another one than the row's key"
 
 
 class _Batch:
@@ -167,7 +175,7 @@ class _Batch:
             change.outcome, change.error = "failed", NotFound(f'there is no {self.object.name} "{key}"')
             return
         record: Kept = dict(known) if known else self._blank(key)
-        problems = self._apply_references(change) | self._taken_key(change)
+        problems = change.problems | self._apply_references(change) | self._taken_key(change)
         record |= change.values
         record |= {name: value for name, value in self.object.defaults.items() if record[name] is None}
         problems |= self._lacks(record, problems)

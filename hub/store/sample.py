@@ -42,7 +42,7 @@ __all__ = ["NOBODY", "OWN_NUMBER", "load_sample"]
 
 _COUNTRY = "ES"
 _BATCH = 500
-_DAY = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)  # the calls of the sample are of the days before
+_DAY = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)  # the calls of the sample are of the days before
 
 Fields = dict[str, Any]
 
