@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 from hub.errors import nearest
 from hub.language.converters import Problem, Unfit, moment, number, text_of
 from hub.language.paths import Facts, Path, PathError, Scope, Shape, kind_of
-from hub.language.yaml_source import Document, Step
+from hub.language.words import At, right_word
+from hub.language.yaml_source import Document
 
 Test = Callable[[Any], bool]
-At = tuple[Step, ...]
 _UTC = ZoneInfo("UTC")
 
 
@@ -73,7 +73,7 @@ def _field(doc: Document, at: At, word: str, operand: Any, scope: Scope) -> Cond
         operator = OPERATORS.get(name)
         here = (*at, name) if isinstance(operand, dict) else at
         if operator is None:
-            raise doc.error(here, f'there is no condition "{name}"{nearest(name, OPERATORS) or _known()}')
+            raise doc.error(here, f'there is no condition "{name}"{right_word(name, OPERATORS)}')
         try:
             test = operator.build(wanted, path.shape)
         except (PathError, Problem) as error:
@@ -259,10 +259,6 @@ OPERATORS = {
                             _starts_with),
     "present": Operator("whether anything is there at all", "true or false", "is there:", _present),
 }  # fmt: skip
-
-
-def _known() -> str:
-    return f" (known here: {', '.join(OPERATORS)})"
 
 
 def _presence(path: str, wanted: Any) -> str:

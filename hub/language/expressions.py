@@ -14,7 +14,6 @@ from typing import Any
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
-from hub.errors import nearest
 from hub.language.bounded import (
     FILTERS,
     LONGEST,
@@ -27,6 +26,7 @@ from hub.language.bounded import (
     scalar,
 )
 from hub.language.paths import Facts, PathError, Scope
+from hub.language.words import right_word
 
 MAX_SOURCE = 1_000
 MAX_PARTS = 150
@@ -157,7 +157,7 @@ class _Compiler:
     def filter(self, node: nodes.Filter, depth: int) -> Run:
         known = FILTERS.get(node.name)
         if known is None:
-            raise ExpressionError(f'there is no filter "{node.name}"{nearest(node.name, FILTERS) or _known(FILTERS)}')
+            raise ExpressionError(f'there is no filter "{node.name}"{right_word(node.name, FILTERS)}')
         if node.node is None or node.kwargs or node.dyn_args or node.dyn_kwargs:
             raise ExpressionError(f'the filter "{node.name}" takes plain values only')
         if not known.least <= len(node.args) <= known.most:
@@ -167,14 +167,10 @@ class _Compiler:
     def test(self, node: nodes.Test, depth: int) -> Run:
         known = TESTS.get(node.name)
         if known is None:
-            raise ExpressionError(f'there is no test "is {node.name}"{nearest(node.name, TESTS) or _known(TESTS)}')
+            raise ExpressionError(f'there is no test "is {node.name}"{right_word(node.name, TESTS)}')
         if node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
             raise ExpressionError(f'"is {node.name}" takes nothing after it')
         return _filtered(known, self.run(node.node, depth), [])
-
-
-def _known(table: dict[str, Any]) -> str:
-    return f" (known here: {', '.join(table)})"
 
 
 def _constant(value: Any) -> Run:

@@ -77,12 +77,18 @@ class Path:
 class Scope:
     """The names that paths may start with: the facts' own, and the names that a mapping resolves."""
 
-    def __init__(self, roots: MappingOf[str, Shape]) -> None:
+    def __init__(self, roots: MappingOf[str, Shape], later: Iterable[str] = ()) -> None:
         self.roots = dict(roots)
+        self.later = frozenset(later)
+        self.asked: set[str] = set()  # the first words of all paths that were compiled
 
     def with_records(self, names: Iterable[str]) -> Scope:
         """This scope and resolved names in it."""
         return Scope({**self.roots, **dict.fromkeys(names, RECORD)})
+
+    def before(self, names: Iterable[str]) -> Scope:
+        """This scope as it is before these names are resolved."""
+        return Scope(self.roots, later=names)
 
     def path(self, text: Any) -> Path:
         """The path that `text` writes. Raises PathError with the nearest right path."""
@@ -93,6 +99,9 @@ class Scope:
     def path_of(self, parts: tuple[str, ...]) -> Path:
         """The path of these steps."""
         shape = self.roots.get(parts[0])
+        self.asked.add(parts[0])
+        if parts[0] in self.later:
+            raise PathError(f'"{parts[0]}" is looked up after `when` has decided, so `when` cannot ask it')
         if shape is None:
             raise PathError(self._unknown(parts, 0, self.roots))
         getter, taken = _root(parts[0], shape.default), 1
