@@ -45,8 +45,7 @@ target:
   connection: dialler
   write: contact_list
   key: id
-  lane: 2
-  list: spring
+  options: { list: spring }
 fields:
   phone: { from: member.phone_e164, required: true }
   first_name: { from: member.first_name, as: trim, max: 80 }

@@ -37,8 +37,7 @@ target:
   connection: dialler
   write: contact_list
   key: id
-  lane: 2
-  list: spring
+  options: { list: spring }
 fields:
   phone: { from: member.phone_e164, required: true }
   first_name: member.first_name

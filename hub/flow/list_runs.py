@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 from hub.clock import from_ms, now_ms
 from hub.errors import PatchbayError
 from hub.flow.membership import Counts
-from hub.language.mapping import ListSource, Mapping
+from hub.language.mapping import Mapping
+from hub.language.source import ListSource
 from hub.store import lists as sql
 from hub.store.database import Store
 

@@ -31,7 +31,8 @@ from hub.flow.list_runs import LeaseLost, ListRuns, Run, RunStatus
 from hub.flow.mappings import Mappings
 from hub.flow.members import RowReader
 from hub.flow.membership import Changes, Counts, Outcome
-from hub.language.mapping import ListSource, Mapping
+from hub.language.mapping import Mapping
+from hub.language.source import ListSource
 from hub.model import Page, Query
 from hub.phone import e164
 from hub.store import lists as sql
@@ -242,7 +243,7 @@ class ContactLists:
         """One transaction of a pull: what `decide` changes, and how far the pull is then. It is told afterwards."""
         name, tries = pull.mapping.name, TRIES
         while True:
-            changes = Changes(name, pull.mapping.target.connection, pull.run.id, now_ms())
+            changes = Changes(pull.mapping, pull.run.id, now_ms())
             try:
                 with self._store.write() as conn:
                     sql.lock_list(conn, name)
@@ -268,7 +269,7 @@ class ContactLists:
             return bool(sql.opted_out(conn, name, 1))
 
     def _swept(self, mapping: Mapping) -> int:
-        changes = Changes(mapping.name, mapping.target.connection, 0, now_ms())
+        changes = Changes(mapping, 0, now_ms())
         with self._store.write() as conn:
             sql.lock_list(conn, mapping.name)
             for member in sql.opted_out(conn, mapping.name, PORTION):

@@ -16,8 +16,12 @@ from msgspec import Struct
 from phonenumbers import SUPPORTED_REGIONS
 
 from hub.flow.contactability import contactable
-from hub.language.mapping import ListSource, Mapping
+from hub.language.converters import Unfit
+from hub.language.mapping import Mapping
+from hub.language.source import ListSource
 from hub.phone import e164
+
+NOWHERE = "ZZ"  # by whose rules only a number with its calling code can be read
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
@@ -77,14 +81,17 @@ class RowReader:
         """The contact's own country, else its account's, else the hub's. One that is no ISO code gives none at all:
         better an unusable number than one read by the rules of the wrong country."""
         declared = self._source.country
-        said = declared if isinstance(declared, str) else declared(facts) if declared is not None else None
+        try:
+            said = declared if isinstance(declared, str) else declared(facts) if declared is not None else None
+        except Unfit:
+            return NOWHERE
         if not said:
             account = facts["member"].get("account")
             said = account.get("country") if isinstance(account, dict) else None
         if not said:
             return self._country
         code = str(said).strip().upper()
-        return code if code in SUPPORTED_REGIONS else "ZZ"
+        return code if code in SUPPORTED_REGIONS else NOWHERE
 
 
 def _value(path: Callable[[Any], Any] | None) -> Callable[[Any], Any]:

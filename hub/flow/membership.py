@@ -7,7 +7,8 @@ one that waits takes its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as MappingOf
 from typing import Any, Literal
 
 import msgspec
@@ -16,10 +17,10 @@ from msgspec.structs import replace
 
 from hub.flow.members import Candidate
 from hub.flow.subject import member_subject
+from hub.language.mapping import Mapping
 from hub.store.lists import Member, Outgoing
 
 EXAMPLES = 5
-LANE = 2
 
 What = Literal["sent", "unchanged", "removed", "left out"]
 
@@ -63,19 +64,19 @@ class Counts(Struct, kw_only=True):
 class Changes:
     """Collects what changes in one transaction: members, deliveries, outcomes, and the numbers that became free."""
 
-    def __init__(self, mapping: str, connection: str, run: int, now: int) -> None:
+    def __init__(self, mapping: Mapping, run: int, now: int) -> None:
         self.members: dict[str, Member] = {}
         self.outgoing: dict[str, Outgoing] = {}
         self.outcomes: list[Outcome] = []
         self.freed: set[str] = set()
-        self._mapping, self._connection, self._run, self._now = mapping, connection, run, now
+        self._mapping, self._target, self._run, self._now = mapping.name, mapping.target, run, now
 
     def page(
         self,
         candidates: Sequence[Candidate],
         gone: Iterable[str],
         *,
-        known: Mapping[str, Any],
+        known: MappingOf[str, Any],
         holders: dict[str, str],
         suppressed: set[str],
         every_row_is_seen: bool,
@@ -177,4 +178,5 @@ class Changes:
 
     def _send(self, member: str, action: str, body: str) -> None:
         subject = member_subject(self._mapping, member)
-        self.outgoing[member] = Outgoing(self._mapping, subject, self._connection, action, body, LANE, self._now)
+        connection, lane = self._target.connection, self._target.lane
+        self.outgoing[member] = Outgoing(self._mapping, subject, connection, action, body, lane, self._now)

@@ -20,7 +20,7 @@ from hub.errors import PatchbayError
 from hub.flow.list_runs import LeaseLost, ListBusy
 from hub.flow.lists import ContactLists, HubStopping
 from hub.flow.mappings import Mappings
-from hub.language.mapping import ListSource
+from hub.language.source import ListSource
 from hub.store import lists as sql
 from hub.store.database import Store
 
