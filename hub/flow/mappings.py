@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from hub.language.mapping import Mapping
+import structlog
+
+from hub.clock import from_ms, now_ms
+from hub.errors import ConfigError, nearest
+from hub.language.examples import check_examples
+from hub.language.mapping import Mapping, compile_mapping
+from hub.store import mappings as statements
 from hub.store.database import Store
+
+FILES = "files"  # who publishes what stands in mappings/
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -22,51 +36,186 @@ class Published:
     changed: bool = True
 
 
+class _Running:
+    """What runs at one moment; replaced as a whole, so that a reader never sees half a change."""
+
+    def __init__(self, by_name: dict[str, Mapping]) -> None:
+        self.by_name = by_name
+        self.all = tuple(by_name[name] for name in sorted(by_name))
+        # An event of a connection that some mapping names finds all that it triggers here…
+        self.triggered: dict[tuple[str, str], tuple[Mapping, ...]] = {}
+        # … and one of another connection those mappings that take `any`.
+        self.by_any: dict[str, tuple[Mapping, ...]] = {}
+        named = {connection for mapping in self.all for connection in mapping.source.connections}
+        for mapping in self.all:
+            for event in mapping.source.events:
+                for connection in mapping.source.connections or named:
+                    self._add(self.triggered, (connection, event), mapping)
+                if not mapping.source.connections:
+                    self._add(self.by_any, event, mapping)
+        self.named = frozenset(named)
+
+    @staticmethod
+    def _add(table: dict[Any, tuple[Mapping, ...]], key: Any, mapping: Mapping) -> None:
+        table[key] = (*table.get(key, ()), mapping)
+
+
 class Mappings:
     """What runs: the newest published version of each mapping. Reads are look-ups in memory; `refresh` reads the store."""
 
     def __init__(self, store: Store, *, country: str = "", zone: str = "UTC") -> None:
-        raise NotImplementedError
+        self._store = store
+        self._country = country
+        self._zone = zone
+        self._refreshing = threading.Lock()
+        self._seen: dict[str, int] = {}  # by name the newest version that was looked at, also one that does not compile
+        self._running = _Running({})
+        self.refresh()
+
+    # --- publishing ----------------------------------------
 
     def publish_files(self, folder: Path) -> list[Published]:
         """Publish each `*.yaml` of `folder` whose content is not the one last published by "files"; all or none.
 
         Raises ConfigError at the first broken file or failing example: what runs then goes on running.
         """
-        raise NotImplementedError
+        if not folder.is_dir():
+            raise ConfigError("there is no such folder of mappings", file=str(folder))
+        read: dict[str, Mapping] = {}
+        for file in sorted(folder.glob("*.yaml")):
+            mapping = self._checked(_text(file), str(file))
+            if mapping.name in read:
+                other = Path(read[mapping.name].file).name
+                raise mapping.document.error(
+                    ("mapping",), f'"{mapping.name}" is the name of the mapping in {other} too'
+                )
+            read[mapping.name] = mapping
+        return self._publish(read.values(), FILES)
 
     def publish(self, source: str, by: str, note: str = "") -> Published:
         """Publish a mapping. Raises ConfigError where it does not compile or an example fails."""
-        raise NotImplementedError
-
-    def history(self, name: str) -> list[Published]:
-        """All versions of a mapping, newest first."""
-        raise NotImplementedError
-
-    def source(self, name: str, version: int) -> str:
-        """The YAML of one version."""
-        raise NotImplementedError
+        return self._publish([self._checked(source)], by, note)[0]
 
     def rollback(self, name: str, version: int, by: str) -> Published:
-        """Publish the content of an old version anew."""
-        raise NotImplementedError
+        """Publish the content of an old version anew. Raises ConfigError where there is no such version."""
+        return self._publish([self._checked(self.source(name, version))], by, f"rolled back to version {version}")[0]
+
+    def _checked(self, source: str, file: str = "") -> Mapping:
+        mapping = self._compiled(source, file)
+        check_examples(mapping)
+        return mapping
+
+    def _compiled(self, source: str, file: str = "") -> Mapping:
+        return compile_mapping(source, file, country=self._country, zone=self._zone)
+
+    def _publish(self, mappings: Iterable[Mapping], by: str, note: str = "") -> list[Published]:
+        done = []
+        with self._store.write() as connection:
+            statements.one_publisher(connection)
+            for mapping in mappings:
+                digest = sha256(mapping.text.encode()).hexdigest()
+                # A file counts as changed against the file before it: what a person published or rolled back to since
+                # is not undone by the next start.
+                last = statements.last(connection, mapping.name, FILES if by == FILES else None)
+                if last is not None and last.digest == digest:
+                    done.append(_published(last, changed=False))
+                    continue
+                at = now_ms()
+                version = statements.add(
+                    connection, name=mapping.name, source=mapping.text, digest=digest, by=by, at=at, note=note
+                )
+                done.append(Published(mapping.name, version, by, from_ms(at), note))
+        self.refresh()
+        if any(one.changed for one in done):
+            self._store.wake("mappings")
+        return done
+
+    # --- what was published ----------------------------------------
+
+    def history(self, name: str) -> list[Published]:
+        """All versions of a mapping, newest first. Raises ConfigError with the nearest name where there are none."""
+        with self._store.read() as connection:
+            rows = statements.history(connection, name)
+        if not rows:
+            raise self._unknown(name)
+        return [_published(row) for row in rows]
+
+    def source(self, name: str, version: int) -> str:
+        """The YAML of one version. Raises ConfigError where there is none."""
+        with self._store.read() as connection:
+            source = statements.source(connection, name, version)
+        if source is None:
+            newest = self.history(name)[0].version
+            raise ConfigError(f'"{name}" has no version {version}; the newest is {newest}')
+        return source
 
     def export(self, folder: Path) -> list[Path]:
         """Write what runs as files, `<name>.yaml`, and say which."""
-        raise NotImplementedError
+        folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for mapping in self.all():
+            file = folder / f"{mapping.name}.yaml"
+            file.write_text(mapping.text, encoding="utf-8")
+            files.append(file)
+        return files
+
+    # --- what runs ----------------------------------------
 
     def current(self, name: str) -> Mapping:
         """The version that runs. Raises ConfigError with the nearest name."""
-        raise NotImplementedError
+        mapping = self._running.by_name.get(name)
+        if mapping is None:
+            raise self._unknown(name)
+        return mapping
 
     def all(self) -> tuple[Mapping, ...]:
         """Every mapping that runs, by name."""
-        raise NotImplementedError
+        return self._running.all
 
     def triggered_by(self, connection: str, event_type: str) -> tuple[Mapping, ...]:
         """The mappings that this event of this connection triggers: a dict look-up."""
-        raise NotImplementedError
+        running = self._running
+        if connection in running.named:
+            return running.triggered.get((connection, event_type), ())
+        return running.by_any.get(event_type, ())
 
     def refresh(self) -> None:
         """Take up what any node has published since. Cheap; called about each second by whoever runs."""
-        raise NotImplementedError
+        with self._refreshing:
+            with self._store.read() as connection:
+                newest = statements.newest(connection)
+            changed = {name: version for name, version in newest.items() if self._seen.get(name) != version}
+            if not changed:
+                return
+            by_name = dict(self._running.by_name)
+            for name, version in changed.items():
+                if (mapping := self._newest_that_compiles(name, version)) is not None:
+                    by_name[name] = mapping
+                self._seen[name] = version
+            self._running = _Running(by_name)
+
+    def _newest_that_compiles(self, name: str, version: int) -> Mapping | None:
+        """A version that this hub cannot read (made by a newer one, say) takes no node down: the former goes on."""
+        former = self._running.by_name.get(name)
+        oldest = former.version if former else 0
+        while version > oldest:
+            try:
+                return self._compiled(self.source(name, version)).published(version)
+            except ConfigError as error:
+                _log.error("mapping_version_unreadable", mapping=name, version=version, why=error.what, line=error.line)
+            version -= 1
+        return None
+
+    def _unknown(self, name: str) -> ConfigError:
+        return ConfigError(f'there is no mapping "{name}"{nearest(name, self._running.by_name)}')
+
+
+def _published(row: Any, changed: bool = True) -> Published:
+    return Published(row.name, row.version, row.published_by, from_ms(row.published_at), row.note or "", changed)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError("no readable text: a mapping is written in UTF-8", file=str(file)) from None

@@ -153,7 +153,7 @@ def _by(
         if kind not in BY:
             raise doc.error(
                 (*here, kind),
-                f'there is no look-up by "{kind}"{nearest(kind, BY) or " (known: " + ", ".join(BY) + ")"}',
+                f'there is no look-up by "{kind}"{right_word(kind, BY)}',
             )
         words = what if isinstance(what, dict) else {"from": what}
         extra = {"key": ("field",), "phone": ("country",)}.get(kind, ())
