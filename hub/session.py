@@ -144,11 +144,11 @@ def _cause(error: requests.RequestException) -> str:
             return str(seen)
         if isinstance(seen, NameResolutionError):
             return "its name is not known"
-        if isinstance(seen, ConnectTimeoutError):
+        if isinstance(seen, ConnectTimeoutError) and not isinstance(seen, NewConnectionError):
             return f"no connection in {CONNECT_SECONDS:g} s"
         if isinstance(seen, OSError) and seen.strerror:
             return seen.strerror.lower()
-        seen = seen.__cause__ or (seen.args[1] if len(seen.args) > 1 and isinstance(seen.args[1], OSError) else None)
+        seen = seen.__cause__
     return type(error).__name__
 
 

@@ -72,6 +72,8 @@ class Halving(Generic[T, R]):
         """One answer or failure for each of the batch, in its order."""
         if self.stopped is not None:
             return [Failed(self.stopped, sent=False)] * len(batch)
+        if not self._left:
+            return [Failed(RefusedTogether("refused with its batch, in which too many rows are refused"))] * len(batch)
         self._left -= 1
         try:
             return list(self._call(batch))
@@ -81,7 +83,5 @@ class Halving(Generic[T, R]):
                 return [Failed(error)] * len(batch)
             if len(batch) == 1:
                 return [Failed(error)]
-            if self._left < 2:
-                return [Failed(RefusedTogether(f"refused with its batch: {error}"))] * len(batch)
             middle = len(batch) // 2
             return [*self.answers(batch[:middle]), *self.answers(batch[middle:])]

@@ -115,9 +115,8 @@ class Deliverer:
         paused = {name for name, state in pauses.states(self._store).items() if state.paused}
         with self._store.read() as conn:
             waiting = deliveries.waiting(conn)
-        return sum(
-            waiting[name]["pending"] + waiting[name]["sending"] for name in waiting.keys() & self._roads - paused
-        )
+        at_work = [waiting[name] for name in self._roads if name in waiting and name not in paused]
+        return sum(counts["pending"] + counts["sending"] for counts in at_work)
 
     # --- threads ----------------------------------------
 

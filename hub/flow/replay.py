@@ -64,7 +64,7 @@ def _sorted_out(some: list[Candidate]) -> tuple[list[int], list[tuple[int, int]]
             folded.append((one.id, other))
             waiting[pair] = other
             continue
-        if other is not None:
+        if other is not None and other != one.id:
             folded.append((other, one.id))
         waiting[pair] = one.id
     # What was delivered or skipped was so: only what still waited for something is closed.
