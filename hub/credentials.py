@@ -39,6 +39,11 @@ def with_credentials(env: Mapping[str, str], *, make: bool = False) -> dict[str,
     return kept | told
 
 
+def as_if_made(env: Mapping[str, str]) -> dict[str, str]:
+    """`env` as the hub would have it once it has started: for looking at the settings, with nothing kept."""
+    return {name: made() for name, made in _MADE.items()} | with_credentials(env)
+
+
 def _kept(file: Path) -> dict[str, str]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()

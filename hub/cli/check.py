@@ -28,7 +28,7 @@ T = TypeVar("T")
 def check() -> None:
     """Check all settings, mappings and rules and run all examples. One line for each problem; exit code 1 with any."""
     report = Report()
-    config = report.of(the_config)
+    config = report.of(partial(the_config, only_look=True))
     if config is not None:
         say(f"settings: {config.file}, {len(config.connections)} connections")
         store = open_store(config.database_url)
@@ -79,8 +79,8 @@ def _check_mappings(config: Config, connections: Connections | None, report: Rep
         results = run_examples(mapping)
         examples += len(results)
         for result in results:
-            if result.problem:
-                report.add(f"{file}:{result.line}: example {result.about!r}: {result.problem}")
+            if not result.passed:
+                report.add(f"{file}:{result.line}: example {result.about!r}: {'; '.join(result.differences)}")
         if connections is not None:
             _check_agreement(file, mapping, connections, report)
     say(f"mappings: {len(files)} in {config.mappings}, {examples} examples")

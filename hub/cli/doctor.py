@@ -17,7 +17,7 @@ from hub.cli.sandbox import is_taken
 from hub.cli.told import say
 from hub.clock import now_ms
 from hub.config import Config, config_file_of, home_of, load_config
-from hub.credentials import credentials_file, with_credentials
+from hub.credentials import as_if_made, credentials_file
 from hub.errors import PatchbayError
 from hub.store.database import open_store
 from hub.store.listings import clock_of
@@ -32,7 +32,7 @@ Finding = tuple[str, str]  # ("ok" | "look" | "wrong", what)
 @click.command()
 def doctor() -> None:
     """Look at python, settings, store, disk, clock and ports, and say what to do. Exit code 1 when something is wrong."""
-    env = with_credentials(os.environ)
+    env = as_if_made(os.environ)
     wrong = 0
     for state, what in _findings(env):
         mark = {"ok": "ok   ", "look": "look ", "wrong": "WRONG"}[state]

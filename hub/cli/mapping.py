@@ -66,11 +66,12 @@ def test(names: tuple[str, ...]) -> None:
     with a_hub() as hub:
         for one in [_named(hub, name) for name in names] or hub.mappings.all():
             results = run_examples(one)
-            wrong = [result for result in results if result.problem]
+            wrong = [result for result in results if not result.passed]
             failed, total = failed + len(wrong), total + len(results)
             say(f"{one.name}: {len(results) - len(wrong)} of {len(results)} examples hold")
             for result in wrong:
-                click.echo(f"{one.file or one.name}:{result.line}: {result.about}: {result.problem}", err=True)
+                where = f"{one.file or one.name}:{result.line}"
+                click.echo(f"{where}: {result.about}: {'; '.join(result.differences)}", err=True)
     if failed:
         raise click.ClickException(f"{failed} of {total} examples fail")
 

@@ -11,7 +11,9 @@ from hub.cli import patchbay
 
 def cli_reference() -> str:
     """Every command with its arguments and options."""
-    head = "# Command line\n\nErrors are one line on standard error. Exit codes: 0, 1 (it failed), 2 (called wrongly).\n"
+    head = (
+        "# Command line\n\nErrors are one line on standard error. Exit codes: 0, 1 (it failed), 2 (called wrongly).\n"
+    )
     return head + "".join(_pages(patchbay, "patchbay"))
 
 

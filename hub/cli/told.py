@@ -12,15 +12,15 @@ import click
 
 from hub.assembly import Hub
 from hub.config import Config, load_config
-from hub.credentials import with_credentials
+from hub.credentials import as_if_made, with_credentials
 from hub.log import set_up_logs
 
 TELL_EVERY = 10.0  # seconds between lines of progress where nobody watches a terminal
 
 
-def the_config() -> Config:
-    """The settings, as the environment and the kept credentials have them."""
-    env = with_credentials(os.environ)
+def the_config(*, only_look: bool = False) -> Config:
+    """The settings. Missing credentials are made and kept, as by the first start; with `only_look`, nothing is kept."""
+    env = as_if_made(os.environ) if only_look else with_credentials(os.environ, make=True)
     set_up_logs({"PATCHBAY_LOG": "console", **env})
     return load_config(env)
 

@@ -190,7 +190,11 @@ def check(body: dict[str, Any]) -> Any:
     except ConfigError as error:
         return {"ok": False, "name": None, "problems": [{"line": error.line, "problem": error.what}], "examples": 0}
     results = run_examples(mapping)
-    problems = [{"line": result.line, "problem": result.problem} for result in results if result.problem]
+    problems = [
+        {"line": result.line, "problem": f'the example "{result.about}" fails: {"; ".join(result.differences)}'}
+        for result in results
+        if not result.passed
+    ]
     return {"ok": not problems, "name": mapping.name, "problems": problems, "examples": len(results)}
 
 

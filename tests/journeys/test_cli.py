@@ -1,0 +1,333 @@
+"""The command line: what it says, where it says it, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.whole_hub import PASSWORD, SECRET, TOKEN, WRAP_UP, environment, whole_hub
+
+PATCHBAY = [sys.executable, "-c", "from hub.cli import main; main()"]
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """The environment of a hub on SQLite in `tmp_path`."""
+    told = environment(tmp_path, f"sqlite:///{tmp_path / 'patchbay.db'}")
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("PATCHBAY_")}, **told}
+
+
+def patchbay(env: dict[str, str], *arguments: str, code: int = 0) -> tuple[str, str]:
+    """Run a command; (standard output, standard error). Its exit code has to be `code`, and never is there a traceback."""
+    done = subprocess.run([*PATCHBAY, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stdout, done.stderr
+
+
+# --- check ----------------------------------------
+
+
+def test_check_says_what_it_checked(env: dict[str, str]) -> None:
+    out, err = patchbay(env, "check")
+    assert "3 connections" in out
+    assert "mappings: 1 in" in out
+    assert "2 examples" in out
+    assert out.endswith("all right\n")
+    assert err == ""
+
+
+def test_check_names_each_problem_in_one_line(env: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "mappings"
+    (folder / "a_path.yaml").write_text(
+        WRAP_UP.replace("mapping: wrap_up", "mapping: a_path").replace("wrap_up.comment", "wrap_up.coment")
+    )
+    (folder / "b_example.yaml").write_text(
+        WRAP_UP.replace("mapping: wrap_up", "mapping: b_example").replace('subject: "Call inbound"', 'subject: "Ring"')
+    )
+    (folder / "c_field.yaml").write_text(
+        WRAP_UP.replace("mapping: wrap_up", "mapping: c_field").replace("recording_url:", "recordng_url:")
+    )
+    (folder / "d_target.yaml").write_text(
+        WRAP_UP.replace("mapping: wrap_up", "mapping: d_target").replace("connection: crm", "connection: crn")
+    )
+    (folder / "e_twice.yaml").write_text(WRAP_UP)
+    _, err = patchbay(env, "check", code=1)
+    lines = err.splitlines()
+    for file, what in (
+        ("a_path.yaml:", 'did you mean "'), ("b_example.yaml:", "Ring"), ("c_field.yaml:", 'did you mean "recording_url"?'),
+        ("d_target.yaml:", 'did you mean "crm"?'), ("wrap_up.yaml:", "already"),
+    ):  # fmt: skip
+        assert any(file in line and what in line for line in lines), (file, lines)
+    assert lines[-1] == "Error: 5 problems"
+
+
+def test_check_of_wrong_settings(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "config" / "hub.yaml").write_text("country: ES\ncompni: x\n")
+    _, err = patchbay(env, "check", code=1)
+    assert err.splitlines()[0].endswith('hub.yaml:2: there is no setting "compni", did you mean "company"?')
+
+
+# --- what is called wrongly ----------------------------------------
+
+
+def test_a_wrong_call_is_told_with_exit_code_2(env: dict[str, str]) -> None:
+    for arguments in (
+        ["servee"],
+        ["mapping", "preview", "wrap_up"],
+        ["deliveries", "replay"],
+        ["token", "create", "a"],
+    ):
+        _, err = patchbay(env, *arguments, code=2)
+        assert "Error:" in err
+
+
+def test_an_expected_failure_is_one_line_with_exit_code_1(env: dict[str, str], tmp_path: Path) -> None:
+    for arguments in (
+        ["mapping", "preview", "wrapup", "--interaction", "x"], ["mapping", "preview", "wrap_up", "--interaction", "x"],
+        ["token", "revoke", "none"], ["deliveries", "show", "5"], ["connection", "check", "crn"], ["list", "pull", "spring"],
+        ["token", "create", "a", "--scope", "reed"], ["mapping", "rollback", "wrap_up", "7"],
+    ):  # fmt: skip
+        _, err = patchbay(env, *arguments, code=1)
+        assert len(err.splitlines()) == 1, err
+    env["PATCHBAY_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none"
+    _, err = patchbay(env, "token", "list", code=1)
+    assert err.startswith("patchbay: the store:")
+    assert len(err.splitlines()) == 1
+
+
+def test_the_version(env: dict[str, str]) -> None:
+    assert patchbay(env, "version")[0].startswith("patchbay ")
+
+
+# --- mappings ----------------------------------------
+
+
+def test_a_preview_shows_where_each_value_came_from(env: dict[str, str], tmp_path: Path) -> None:
+    given = tmp_path / "given.json"
+    given.write_text(json.dumps({"interaction": {"channel": "voice", "direction": "inbound"}, "caller": {"id": "C-9"}}))
+    out, _ = patchbay(env, "mapping", "preview", "wrap_up", "--given", str(given))
+    lines = {line.split()[0]: line for line in out.splitlines()[1:]}
+    assert '"C-9"' in lines["contact"]
+    assert "← caller.id" in lines["contact"]
+    assert '"Call inbound"' in lines["subject"]
+    given.write_text(json.dumps({"interaction": {"channel": "email"}}))
+    assert "skipped:" in patchbay(env, "mapping", "preview", "wrap_up", "--given", str(given))[0]
+
+
+def test_mappings_are_published_tested_rolled_back_and_exported(env: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "draft.yaml"
+    file.write_text(WRAP_UP)
+    assert "version 1" in patchbay(env, "mapping", "publish", str(file), "--note", "first")[0]
+    file.write_text(WRAP_UP.replace("A wrapped-up call", "Each wrapped-up call"))
+    assert "version 2" in patchbay(env, "mapping", "publish", str(file))[0]
+    assert "2 of 2 examples hold" in patchbay(env, "mapping", "test")[0]
+    assert "version 3" in patchbay(env, "mapping", "rollback", "wrap_up", "1")[0]
+    history = patchbay(env, "mapping", "history", "wrap_up")[0].splitlines()
+    assert [line.split()[0] for line in history] == ["VERSION", "3", "2", "1"]
+    patchbay(env, "mapping", "export", str(tmp_path / "out"))
+    assert (tmp_path / "out" / "wrap_up.yaml").read_text() == WRAP_UP
+    file.write_text(WRAP_UP.replace("write: activity", "wriet: activity"))
+    _, err = patchbay(env, "mapping", "publish", str(file), code=1)
+    assert "draft.yaml:8: " in err
+    assert 'did you mean "write"?' in err
+
+
+# --- tokens, deliveries, connections ----------------------------------------
+
+
+def test_tokens(env: dict[str, str]) -> None:
+    made, hint = patchbay(env, "token", "create", "desk", "--scope", "read", "--scope", "dial")
+    assert made.startswith("pb_")
+    assert "not shown again" in hint
+    listed = patchbay(env, "token", "list")[0]
+    assert "desk" in listed
+    assert "read dial" in listed
+    assert made.strip() not in listed
+    patchbay(env, "token", "revoke", "desk")
+    assert "desk" not in patchbay(env, "token", "list")[0]
+
+
+def test_deliveries_are_listed_shown_and_replayed(env: dict[str, str], tmp_path: Path) -> None:
+    with whole_hub(tmp_path, env["PATCHBAY_DATABASE_URL"]) as whole:
+        whole.take_call("call-1", interaction={"id": "call-1", "channel": "voice", "recording_url": "no url"})
+        whole.deliver()
+    listed = patchbay(env, "deliveries", "list", "--state", "parked")[0].splitlines()
+    assert len(listed) == 2
+    id = listed[1].split()[0]
+    shown = patchbay(env, "deliveries", "show", id)[0]
+    assert "recording_url" in shown
+    assert "rejected" in shown
+    assert "1 wait to go out again" in patchbay(env, "deliveries", "replay", id)[0]
+    assert "0 wait" in patchbay(env, "deliveries", "replay", "--state", "parked")[0]
+
+
+def test_connections_are_checked(env: dict[str, str]) -> None:
+    out, _ = patchbay(env, "connection", "check")
+    assert "crm:" in out
+    assert "platform: has nothing to check" in out
+    patchbay(env, "connection", "pause", "crm", "--because", "a test")
+    assert "a test" in patchbay(env, "connection", "list")[0]
+    patchbay(env, "connection", "resume", "crm")
+
+
+# --- doctor ----------------------------------------
+
+
+def test_doctor_finds_nothing_wrong_here(env: dict[str, str], free_port: int) -> None:
+    env["PATCHBAY_PORT"] = str(free_port)
+    patchbay(env, "token", "list")  # makes the store
+    out, _ = patchbay(env, "doctor")
+    assert "WRONG" not in out
+    for what in ("Python", "settings:", "store:", "disk:", "clock:", "port:", "address:"):
+        assert what in out
+
+
+def test_doctor_says_what_to_do(env: dict[str, str], tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "credentials.env").write_text("PATCHBAY_API_TOKEN=x\n")
+    (home / "credentials.env").chmod(0o644)
+    env["PATCHBAY_DATABASE_URL"] = "postgresql://nobody:geheim@127.0.0.1:1/none"
+    out, err = patchbay(env, "doctor", code=1)
+    assert "chmod 600" in out
+    assert "does not answer" in out
+    assert "geheim" not in out + err
+
+
+# --- serve ----------------------------------------
+
+
+@pytest.fixture
+def served(env: dict[str, str], tmp_path: Path, free_port: int) -> Iterator[tuple[str, subprocess.Popen[str], Path]]:
+    """A hub that serves, its process, and the file that its output goes to."""
+    said = tmp_path / "said.txt"
+    with said.open("w") as out:
+        process = subprocess.Popen(
+            [*PATCHBAY, "serve", "--port", str(free_port)], env=env, stdout=out, stderr=out, text=True
+        )
+    url = f"http://127.0.0.1:{free_port}"
+    try:
+        wait_until_ready(url, process, said)
+        yield url, process, said
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[str], said: Path) -> None:
+    """Wait until the hub takes traffic."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            if requests.get(f"{url}/readyz", timeout=5).status_code == 200:
+                return
+        except requests.ConnectionError:
+            pass
+        assert process.poll() is None, said.read_text()
+        assert time.monotonic() < deadline, said.read_text()
+        time.sleep(0.05)
+
+
+def test_serve_takes_a_hook_and_carries_it_into_the_crm(served: tuple[str, subprocess.Popen[str], Path]) -> None:
+    from standardwebhooks.webhooks import Webhook
+
+    url, process, said = served
+    body = json.dumps(
+        {"id": "evt-1", "type": "interaction.wrapped_up", "occurred_at": "2026-11-23T10:05:40Z",
+         "interaction": {"id": "call-1", "channel": "voice", "direction": "inbound"}, "wrap_up": {"comment": "Hello"}}
+    )  # fmt: skip
+    from datetime import UTC, datetime
+
+    moment = datetime.now(UTC)
+    headers = {
+        "webhook-id": "m-1", "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": Webhook(SECRET).sign("m-1", moment, body), "content-type": "application/json",
+    }  # fmt: skip
+    answer = requests.post(f"{url}/hooks/platform", data=body, headers=headers, timeout=20)
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 1, "duplicates": 0})
+    deadline = time.monotonic() + 20
+    while True:
+        told = requests.get(
+            f"{url}/api/v1/interactions/call-1", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=5
+        ).json()
+        if told["deliveries"] and told["deliveries"][0]["state"] == "delivered":
+            break
+        assert time.monotonic() < deadline, told
+        time.sleep(0.05)
+    metrics = requests.get(f"{url}/metrics", timeout=5).text
+    assert 'patchbay_hooks_total{answer="202",connection="platform"} 1.0' in metrics
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    text = said.read_text()
+    assert url in text
+    assert "from PATCHBAY_ADMIN_PASSWORD" in text
+    for secret in (PASSWORD, TOKEN, SECRET):
+        assert secret not in text
+    assert "Hello" not in text
+
+
+def test_serve_makes_what_is_missing_and_says_it(env: dict[str, str], tmp_path: Path, free_port: int) -> None:
+    for name in ("PATCHBAY_ADMIN_PASSWORD", "PATCHBAY_API_TOKEN", "PATCHBAY_WEBHOOK_SECRET"):
+        del env[name]
+    tokens = []
+    for turn in (1, 2):
+        said = tmp_path / f"said{turn}.txt"
+        with said.open("w") as out:
+            process = subprocess.Popen(
+                [*PATCHBAY, "serve", "--port", str(free_port)], env=env, stdout=out, stderr=out, text=True
+            )
+        try:
+            wait_until_ready(f"http://127.0.0.1:{free_port}", process, said)
+            kept = dict(
+                line.split("=", 1) for line in (tmp_path / "home" / "credentials.env").read_text().splitlines()[1:]
+            )
+            assert kept["PATCHBAY_API_TOKEN"] in said.read_text()
+            assert kept["PATCHBAY_ADMIN_PASSWORD"] in said.read_text()
+            tokens.append(kept["PATCHBAY_API_TOKEN"])
+            answer = requests.get(
+                f"http://127.0.0.1:{free_port}/api/v1/connections",
+                headers={"Authorization": f"Bearer {tokens[-1]}"},
+                timeout=5,
+            )
+            assert answer.status_code == 200
+        finally:
+            process.terminate()
+            process.wait(30)
+    assert tokens[0] == tokens[1], "the second start uses the same"
+
+
+def test_a_taken_port_is_told(env: dict[str, str], free_port: int) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free_port))
+        taken.listen()
+        _, err = patchbay(env, "serve", "--port", str(free_port), code=1)
+    assert err.startswith(f"patchbay: cannot listen on 127.0.0.1:{free_port}")
+    assert "PATCHBAY_PORT" in err
+
+
+def test_work_delivers_what_another_process_took(env: dict[str, str], tmp_path: Path) -> None:
+    with whole_hub(tmp_path, env["PATCHBAY_DATABASE_URL"]) as whole:
+        whole.take_call()
+        worker = subprocess.Popen([*PATCHBAY, "work"], env=env, stderr=subprocess.PIPE, text=True)
+        try:
+            deadline = time.monotonic() + 40
+            while whole.program.get("/interactions/call-1")["deliveries"][0]["state"] != "delivered":
+                assert worker.poll() is None, worker.communicate()
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(30) == 0
+        finally:
+            worker.kill()
+            worker.communicate()

@@ -1,0 +1,124 @@
+"""Migrations: what they make is what the code declares; many nodes may start at once; a newer store is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from hub.store.database import Store, open_store
+from hub.store.upgrade import StoreTooNew, complete_metadata, revision_of, upgrade
+
+
+@pytest.fixture
+def empty(store_url: str) -> object:
+    """An empty store, once on each engine."""
+    opened = open_store(store_url)
+    yield opened
+    opened.close()
+
+
+def test_the_migrated_schema_is_the_declared_one(empty: Store) -> None:
+    upgrade(empty)
+    with empty.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, complete_metadata()) == []
+        made, declared = inspect(connection), complete_metadata()
+        for table in declared.tables.values():
+            indexes = {index["name"]: index["column_names"] for index in made.get_indexes(table.name)}
+            for index in table.indexes:
+                assert index.name in indexes, f"{table.name} lacks the index {index.name}"
+            primary = made.get_pk_constraint(table.name)["constrained_columns"]
+            assert primary == [column.name for column in table.primary_key], table.name
+
+
+def test_partial_indexes_are_partial(empty: Store) -> None:
+    upgrade(empty)
+    with empty.read() as connection:
+        if empty.is_sqlite:
+            made = connection.execute(
+                text("SELECT sql FROM sqlite_master WHERE name = 'uq_deliveries_pending'")
+            ).scalar_one()
+        else:
+            made = connection.execute(
+                text("SELECT indexdef FROM pg_indexes WHERE indexname = 'uq_deliveries_pending'")
+            ).scalar_one()
+    assert "UNIQUE" in made
+    assert "'pending'" in made.partition("WHERE")[2]
+
+
+def test_a_second_start_changes_nothing(empty: Store) -> None:
+    upgrade(empty)
+    held, newest = revision_of(empty)
+    assert held == newest is not None
+    upgrade(empty)
+    assert revision_of(empty) == (held, newest)
+
+
+def test_nodes_that_start_together_share_one_upgrade(store_url: str) -> None:
+    failures: list[BaseException] = []
+    ready = threading.Barrier(4)
+
+    def start() -> None:
+        node = open_store(store_url)
+        try:
+            ready.wait(20)
+            upgrade(node)
+        except BaseException as failure:
+            failures.append(failure)
+        finally:
+            node.close()
+
+    nodes = [threading.Thread(target=start) for _ in range(4)]
+    for node in nodes:
+        node.start()
+    for node in nodes:
+        node.join()
+    assert failures == []
+
+
+def test_processes_that_start_together_share_one_upgrade(store_url: str) -> None:
+    program = (
+        "import sys; from hub.store.database import open_store; from hub.store.upgrade import upgrade;"
+        "store = open_store(sys.argv[1]); upgrade(store); store.close()"
+    )
+    nodes = [
+        subprocess.Popen([sys.executable, "-c", program, store_url], stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    for node in nodes:
+        _, said = node.communicate(timeout=60)
+        assert node.returncode == 0, said
+
+
+def test_a_store_of_a_newer_patchbay_is_refused(empty: Store) -> None:
+    upgrade(empty)
+    with empty.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreTooNew, match="revision 9999"):
+        upgrade(empty)
+
+
+def test_a_failed_migration_leaves_nothing_behind(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alembic.operations import Operations
+
+    real, made = Operations.create_table, []
+
+    def break_half_way(self: Operations, name: str, *columns: object, **options: object) -> object:
+        made.append(name)
+        if len(made) == 5:
+            raise RuntimeError("the power went")
+        return real(self, name, *columns, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Operations, "create_table", break_half_way)
+    with pytest.raises(RuntimeError, match="the power went"):
+        upgrade(empty)
+    monkeypatch.undo()
+    with empty.read() as connection:
+        assert inspect(connection).get_table_names() == []
+    upgrade(empty)
