@@ -70,7 +70,7 @@ class Resolve:
 def choose_one(records: Sequence[Record], policy: Policy) -> Choice:
     """The one record that a name stands for, by the policy for many."""
     different = list({(record.object, record.id): record for record in records}.values())
-    if policy.kind == "first":
+    if policy.kind == "first" and len(different) > 1:
         different = _of_first(different, policy.objects)
     if len(different) <= 1:
         return Choice(different[0] if different else None)

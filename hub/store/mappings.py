@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, text
 
@@ -48,12 +49,10 @@ def add(connection: Connection, *, name: str, source: str, digest: str, by: str,
 def newest(connection: Connection) -> dict[str, int]:
     """The number of each mapping's newest version."""
     rows = connection.execute(select(versions.c.name, func.max(versions.c.version)).group_by(versions.c.name))
-    return {name: version for name, version in rows}
+    return {row[0]: row[1] for row in rows}
 
 
-def last(
-    connection: Connection, name: str, by: str | None = None
-) -> Row[tuple[str, int, str, str, int, str | None]] | None:
+def last(connection: Connection, name: str, by: str | None = None) -> Row[*tuple[Any, ...]] | None:
     """The newest version of a mapping: of all, or of those that `by` published."""
     query = select(*_HEAD).where(versions.c.name == name).order_by(versions.c.version.desc()).limit(1)
     if by is not None:
@@ -61,7 +60,7 @@ def last(
     return connection.execute(query).first()
 
 
-def history(connection: Connection, name: str) -> Sequence[Row[tuple[str, int, str, str, int, str | None]]]:
+def history(connection: Connection, name: str) -> Sequence[Row[*tuple[Any, ...]]]:
     """All versions of a mapping, newest first."""
     query = select(*_HEAD).where(versions.c.name == name).order_by(versions.c.version.desc())
     return connection.execute(query).all()
