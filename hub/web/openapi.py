@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -16,6 +16,7 @@ from marshmallow import fields as wire
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import Rule
 
+from hub import model
 from hub.store.access import SCOPES
 from hub.web.api.endpoint import DECLARATION, Declaration
 from hub.web.api.fields import Moment, Noun
@@ -78,7 +79,7 @@ def openapi(app: Flask) -> dict[str, Any]:
         },
     )
     assert plugin.converter is not None
-    plugin.converter.add_attribute_function(_Nouns(spec).attributes)  # type: ignore[no-untyped-call]
+    plugin.converter.add_attribute_function(_attributes(spec))  # type: ignore[no-untyped-call]
     spec.components.schema("Problem", PROBLEM)
     spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     spec.components.security_scheme("session", {"type": "apiKey", "in": "cookie", "name": "patchbay"})
@@ -134,24 +135,23 @@ def _responses(says: Declaration) -> dict[str, Any]:
     return answers
 
 
-class _Nouns:
-    """The model's nouns as components, and our own fields in OpenAPI's words."""
+def _attributes(spec: APISpec) -> Callable[..., dict[str, Any]]:
+    """Our own fields in OpenAPI's words; the model's nouns become components of `spec` when they are first met."""
 
-    def __init__(self, spec: APISpec) -> None:
-        self._spec = spec
-
-    def attributes(self, field: wire.Field[Any], **_: Any) -> dict[str, Any]:
+    def attributes(_converter: object, field: wire.Field[Any], **_: Any) -> dict[str, Any]:
         if isinstance(field, Moment):
-            return {"type": ["string", "null"], "format": "date-time"}
-        if isinstance(field, Noun):
-            (reference,), components = msgspec.json.schema_components(
-                [field.noun], ref_template="#/components/schemas/{name}"
-            )
-            for name, schema in components.items():
-                if name not in self._spec.components.schemas:
-                    self._spec.components.schema(name, schema)
-            return {"anyOf": [reference, {"type": "null"}]} if field.allow_none else dict(reference)
-        return {}
+            return {"type": ["string", "null"] if field.allow_none else "string", "format": "date-time"}
+        if not isinstance(field, Noun):
+            return {}
+        (reference,), components = msgspec.json.schema_components(
+            [field.noun], ref_template="#/components/schemas/{name}"
+        )
+        for name, schema in components.items():
+            if name not in spec.components.schemas:
+                spec.components.schema(name, schema)
+        return {"anyOf": [reference, {"type": "null"}]} if field.allow_none else dict(reference)
+
+    return attributes
 
 
 def _path(rule: Rule) -> str:
@@ -159,8 +159,9 @@ def _path(rule: Rule) -> str:
 
 
 def _schema_name(schema: Any) -> str:
-    kind = schema if isinstance(schema, type) else type(schema)
-    return str(kind.__name__).removesuffix("Schema")
+    name = (schema if isinstance(schema, type) else type(schema)).__name__
+    plain = name.removesuffix("Schema")
+    return name if hasattr(model, plain) else plain  # a plain name that the model has is the noun's
 
 
 def api_reference() -> str:

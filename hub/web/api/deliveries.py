@@ -91,14 +91,14 @@ class FilterSchema(Schema):
     until = Moment(metadata={"description": "Made before this moment."})
 
 
-class PageQuery(FilterSchema):
+class DeliveriesQuery(FilterSchema):
     """A filter and where to go on."""
 
     before = wire.Integer(metadata={"description": "Go on here: `next` of the page before."})
     limit = wire.Integer(load_default=50, validate=Range(1, 500))
 
 
-class PageSchema(Schema):
+class DeliveriesSchema(Schema):
     """The newest deliveries first."""
 
     deliveries = wire.List(wire.Nested(DeliverySchema))
@@ -137,7 +137,7 @@ class ReplayedSchema(Schema):
 
 
 @api.get("/deliveries")
-@endpoint(scope="read", query=PageQuery, answers=PageSchema, about="Deliveries, the newest first.")
+@endpoint(scope="read", query=DeliveriesQuery, answers=DeliveriesSchema, about="Deliveries, the newest first.")
 def deliveries(query: dict[str, Any]) -> Any:
     before, limit = query.pop("before", None), query.pop("limit")
     with the_hub().store.read() as connection:

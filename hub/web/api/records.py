@@ -56,9 +56,9 @@ class RecordSchema(Schema):
     account = Noun(model.Account, allow_none=True)
     owner = wire.String(allow_none=True)
     open_cases = wire.Integer(allow_none=True)
-    last_contact_at = Moment()
-    created_at = Moment()
-    updated_at = Moment()
+    last_contact_at = Moment(allow_none=True)
+    created_at = Moment(allow_none=True)
+    updated_at = Moment(allow_none=True)
     fields_ = wire.Dict(data_key="fields", attribute="fields", metadata={"description": "By the CRM's own names."})
 
 
