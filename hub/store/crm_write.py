@@ -168,7 +168,7 @@ class _Batch:
             if known and known["id"] in self.in_use:
                 change.fail({"id": f"{known['id']} stays: {self.in_use[known['id']]} refer to it"})
                 return
-            change.outcome = "removed"  # also when it is gone already: asked twice is asked once
+            change.outcome = "removed" if known else "unchanged"
             self.after[key] = None
             return
         if known is None and self.key == "id":
