@@ -37,6 +37,12 @@ HUB_SETTINGS: tuple[Setting, ...] = (
     Setting(name="screen_pop", about="The file of the screen pop's decision table, from this file's folder.",
             default="screen_pop.yaml"),
     Setting(name="max_body_bytes", about="The largest body that a hook may have.", kind="integer", default=1 << 20),
+    Setting(name="lease_seconds", about="After how long without a sign of life a node's deliveries are another's to take.",
+            kind="number", default=60.0),
+    Setting(name="longest_retry_seconds", about="The longest wait between two tries of a delivery; it doubles up to this.",
+            kind="number", default=600.0),
+    Setting(name="give_up_after_hours", about="A delivery that fails for so long is parked for a person.", kind="number",
+            default=24.0),
     Setting(name="sample", about="Fill an empty embedded CRM with sample people at the first start.", kind="boolean",
             default=False),
 )  # fmt: skip
@@ -52,7 +58,8 @@ CONNECTION_SETTINGS: tuple[Setting, ...] = (
 )  # fmt: skip
 SECTIONS = ("connections", "dial")
 CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-POSITIVE = ("concurrency", "calls_per_second", "calls_per_day", "timeout_seconds", "max_body_bytes")
+POSITIVE = ("concurrency", "calls_per_second", "calls_per_day", "timeout_seconds", "max_body_bytes", "lease_seconds",
+            "longest_retry_seconds", "give_up_after_hours")  # fmt: skip
 
 
 def hub_settings() -> tuple[Setting, ...]:
@@ -99,6 +106,9 @@ class Config:
     screen_pop_file: Path | None = None  # the decision table, where there is one
     dial: dict[str, Any] = field(default_factory=dict)  # checked by hub.desk.dial
     max_body_bytes: int = 1 << 20
+    lease_seconds: float = 60.0
+    longest_retry_seconds: float = 600.0
+    give_up_after_hours: float = 24.0
     sample: bool = False
 
 
@@ -158,6 +168,9 @@ class _Reading:
             screen_pop_file=screen_pop if screen_pop.exists() else None,
             dial=self._resolved(("dial",), self._mapping(("dial",), top.get("dial") or {})),
             max_body_bytes=told["max_body_bytes"],
+            lease_seconds=told["lease_seconds"],
+            longest_retry_seconds=told["longest_retry_seconds"],
+            give_up_after_hours=told["give_up_after_hours"],
             sample=told["sample"],
         )
 

@@ -6,6 +6,7 @@ import random
 
 from msgspec import Struct
 
+from hub.config import Config
 from hub.errors import Throttled
 
 
@@ -25,6 +26,15 @@ class Pace(Struct, frozen=True, kw_only=True):
     first_probe: float = 60.0  # a paused connection is tried again after so long, doubling
     longest_probe: float = 900.0
     close: float = 10.0  # how long calls in flight may take to end when the hub stops
+
+
+def pace_of(config: Config) -> Pace:
+    """The pace that the settings ask for."""
+    return Pace(
+        lease=config.lease_seconds,
+        longest_retry=config.longest_retry_seconds,
+        give_up_after=config.give_up_after_hours * 3600,
+    )
 
 
 def retry_delay(failures: int, pace: Pace, longest: float | None = None) -> float:

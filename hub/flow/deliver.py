@@ -18,7 +18,7 @@ from hub.config import Config
 from hub.connections import Connections
 from hub.errors import ConfigError, nearest
 from hub.flow import pauses
-from hub.flow.backoff import Pace
+from hub.flow.backoff import Pace, pace_of
 from hub.flow.mappings import Mappings
 from hub.flow.road import Road
 from hub.store import deliveries, recovery
@@ -39,8 +39,9 @@ class Deliverer:
         connections: Connections,
         mappings: Mappings,
         config: Config,
-        pace: Pace = Pace(),  # noqa: B008 (frozen)
+        pace: Pace | None = None,
     ) -> None:
+        pace = pace or pace_of(config)
         self._store, self._connections, self._mappings, self._pace = store, connections, mappings, pace
         self._roads = {
             connection.name: Road(connection, store, mappings, config.country, pace)
