@@ -181,6 +181,8 @@ class Dialer:
             self._keep(request.id, "refused", f"{platform.name} still owes the answers to earlier dials; not dialled")
             return
         wait([question.answer], timeout=self.plan.answer_seconds)
+        if question.answer.done() and (fault := question.answer.exception()) is not None:
+            log.error("what became of a dial was not kept", dial=request.id, error=type(fault).__name__)
         if line.give_up(question):
             self._keep(request.id, "refused", f"{platform.name} was too busy; not dialled")
 

@@ -58,8 +58,8 @@ def dial_moments(conn: Connection, agent: str, since: int) -> list[int]:
 
 def add_dial(conn: Connection, **columns: Any) -> bool:
     """Keep a new dial. False when its idempotency key is taken."""
-    statement = _insert(conn, dials).values(columns).on_conflict_do_nothing()
-    return conn.execute(statement).rowcount == 1
+    statement = _insert(conn, dials).values(columns).on_conflict_do_nothing().returning(dials.c.id)
+    return conn.execute(statement).first() is not None  # an INSERT's rowcount is not to be had on every driver
 
 
 def settle_dial(conn: Connection, id: str, state: str, reason: str, interaction: str) -> None:
