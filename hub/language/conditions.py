@@ -6,6 +6,7 @@ says. A condition that is not met says why in words, with the value only where t
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -247,10 +248,10 @@ OPERATORS = {
     "is": Operator("the same; capital and small letters differ", "a value", "is", _is),
     "in": Operator("one of these (a list alone means this)", "a list", "is one of", _one_of),
     "not": Operator("none of these; holds where nothing is there", "a value, a list", "is not", _none_of, absent=True),
-    "at_least": Operator("this or more", "number, time", "is at least", _order(lambda a, b: a >= b)),
-    "at_most": Operator("this or less", "number, time", "is at most", _order(lambda a, b: a <= b)),
-    "more_than": Operator("more than this", "number, time", "is more than", _order(lambda a, b: a > b)),
-    "less_than": Operator("less than this", "number, time", "is less than", _order(lambda a, b: a < b)),
+    "at_least": Operator("this or more", "number, time", "is at least", _order(operator.ge)),
+    "at_most": Operator("this or less", "number, time", "is at most", _order(operator.le)),
+    "more_than": Operator("more than this", "number, time", "is more than", _order(operator.gt)),
+    "less_than": Operator("less than this", "number, time", "is less than", _order(operator.lt)),
     "contains": Operator(
         "a text has one of these in it, a list one of these as an item; capitals do not matter", "text, a list",
         "contains", _contains,

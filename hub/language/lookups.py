@@ -38,7 +38,7 @@ class Policy:
     objects: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Choice:
     """The record that was chosen. Where none was although there were some, `ambiguous` says why."""
 
@@ -69,6 +69,8 @@ class Resolve:
 
 def choose_one(records: Sequence[Record], policy: Policy) -> Choice:
     """The one record that a name stands for, by the policy for many."""
+    if len(records) == 1:
+        return Choice(records[0])
     different = list({(record.object, record.id): record for record in records}.values())
     if policy.kind == "first" and len(different) > 1:
         different = _of_first(different, policy.objects)

@@ -144,7 +144,7 @@ class Mapping:
 
     def _rendered(self, facts: Facts) -> Rendered:
         fields: dict[str, Any] = {}
-        rendered = Rendered(fields)
+        rendered = Rendered(fields, [], {}, {})
         for name, run in self._runs:
             try:
                 value = run(facts)

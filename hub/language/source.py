@@ -34,7 +34,7 @@ LIST_WORDS = {
     "cron": "when it is pulled, as minute, hour, day, month, weekday (mon-sun)",
     "full_every": "how often all of it is pulled, so that what has left the list is seen",
     "page": "how many members a page has (1000)",
-    "phone": "the path of the number to call",
+    "phone": "the path of the number to call, or a list of them: the first usable one counts",
     "country": "the ISO code, or the path of one, by which that number is read",
     "consent": "the path that says whether the member may be called; unknown means no",
     "do_not_call": "the path that says that the member must not be called",
@@ -63,7 +63,7 @@ class ListSource:
     page: int
     consent: Path | None
     do_not_call: Path | None
-    phone: Path | None
+    phone: tuple[Path, ...]  # in order of preference
     country: Path | str | None  # an ISO code for all, or a path; called, it gives "" where nothing is there
 
 
@@ -192,9 +192,13 @@ def _list_source(doc: Document, at: At, value: dict[str, Any]) -> ListSource:
         page=page,
         consent=path("consent"),
         do_not_call=path("do_not_call"),
-        phone=path("phone"),
+        phone=tuple(path_at(doc, (*at, "phone"), one, LIST_SCOPE) for one in _listed(value.get("phone", []))),
         country=country,
     )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _cron(doc: Document, at: At, value: Any) -> str:
