@@ -45,8 +45,8 @@ class Hub:
         self.deliverer = Deliverer(self.store, self.connections, self.mappings, config)
         self.lists = ContactLists(self.store, self.connections, self.mappings, config)
         self.schedules = Schedules(self.store, self.mappings, self.lists, config.zone)
-        self.screen_pop = ScreenPop(self.store, self.connections, config)
-        self.dialer = Dialer(self.store, self.connections, config)
+        self.screen_pop = ScreenPop(self.store, self.connections, config, self.own_numbers)
+        self.dialer = Dialer(self.store, self.connections, config, self.own_numbers, self.screen_pop.asking)
         self.started = False
         self._running: list[Acceptor | Deliverer | Schedules] = []
         self._bell = threading.Event()
@@ -75,6 +75,7 @@ class Hub:
             part.close()
         if self._refresher.is_alive():
             self._refresher.join(5)
+        self.dialer.close()
         self.screen_pop.close()
         self.own_numbers.close()
         self.store.close()
