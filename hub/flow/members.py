@@ -45,7 +45,6 @@ class RowReader:
         self._source = source
         self._country = country
         self._own = own_numbers
-        self._phone = _value(source.phone)
         self._consent = _value(source.consent)
         self._do_not_call = _value(source.do_not_call)
 
@@ -54,8 +53,7 @@ class RowReader:
         member = msgspec.to_builtins(row)
         key = str(member["id"])
         facts = {"member": member}
-        written = self._phone(facts)
-        phone = None if written is None else e164(str(written), self._country_of(facts))
+        written, phone = self._number_of(facts)
         member["phone_e164"] = phone
         verdict = contactable(
             written,
@@ -76,6 +74,19 @@ class RowReader:
             named = "; ".join(f"{field}: {problem}" for field, problem in rendered.problems.items())
             return Candidate(key, phone, "", body, "not mapped", f"not mapped: {named}")
         return Candidate(key, phone, blake2b(_ENCODER.encode(rendered.fields), digest_size=15).hexdigest(), body)
+
+    def _number_of(self, facts: dict[str, Any]) -> tuple[Any, str | None]:
+        """What is written where a number should be, and the first of it that is a number."""
+        first, country = None, self._country_of(facts)
+        for path in self._source.phone:
+            written = path(facts)
+            if written is None or written == "":
+                continue
+            phone = e164(str(written), country)
+            if phone is not None:
+                return written, phone
+            first = first or written
+        return first, None
 
     def _country_of(self, facts: dict[str, Any]) -> str:
         """The contact's own country, else its account's, else the hub's. One that is no ISO code gives none at all:

@@ -150,6 +150,21 @@ def test_a_number_is_read_by_its_own_country(spring: Stand) -> None:
     assert spring.members()["5"] == ("left_out", "unusable number")
 
 
+def test_the_first_usable_number_counts(store: Store, tmp_path: Path) -> None:
+    spring = stand(store, tmp_path, SPRING.replace("phone: member.phone\n", "phone: [member.mobile, member.phone]\n"))
+    spring.crm.put("1", "911234501", mobile="612345601")
+    spring.crm.put("2", "911234502", mobile=None)
+    spring.crm.put("3", "911234503", mobile="4021")
+    spring.crm.put("4", None, mobile="4021")
+    spring.crm.put("5", None, mobile="")
+    spring.lists.pull("spring")
+    assert {member: row["phone_e164"] for member, row in spring.bodies().items()} == {
+        "1": "+34612345601", "2": "+34911234502", "3": "+34911234503",
+    }  # fmt: skip
+    assert spring.members()["4"] == ("left_out", "unusable number")
+    assert spring.members()["5"] == ("left_out", "no number")
+
+
 def test_a_row_that_cannot_be_mapped_is_named_and_keeps_its_place(spring: Stand, store: Store, tmp_path: Path) -> None:
     strict = SPRING.replace("first_name: member.first_name", "first_name: { from: member.first_name, required: true }")
     spring = stand(store, tmp_path, strict)
