@@ -46,15 +46,10 @@ class Template(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Server:
-    """A running trytond and the folder whose databases it serves."""
+    """A running trytond."""
 
     url: str
-    folder: Path
     process: subprocess.Popen[bytes]
-
-    def add(self, template: Template, database: str) -> None:
-        """Put a copy of the template beside the databases that are served; no restart is needed."""
-        shutil.copy(template.file, self.folder / f"{database}.sqlite")
 
 
 def template(folder: Path) -> Template:
@@ -70,20 +65,20 @@ def template(folder: Path) -> Template:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, port: int = 0, database: str = "") -> Iterator[Server]:
-    """trytond on loopback for as long as the block runs; `database` is loaded before the first request."""
+def serving(folder: Path, port: int = 0, *, database: str) -> Iterator[Server]:
+    """trytond on loopback for as long as the block runs. It serves `database` only: one that is added later, trytond would
+    answer for without having loaded it."""
     folder.mkdir(parents=True, exist_ok=True)
     port = port or _free_port()
     url = f"http://127.0.0.1:{port}"
-    load = ["-d", database] if database else []
     with (folder / "trytond.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 (nothing in it comes from outside)
-            [sys.executable, "-m", "trytond.cli", "-c", str(_configuration(folder, port)), *load],
+            [sys.executable, "-m", "trytond.cli", "-c", str(_configuration(folder, port)), "-d", database],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=_environment(), preexec_fn=_end_with_parent,
         )  # fmt: skip
     try:
         _wait_until_ready(url, process, folder)
-        yield Server(url=url, folder=folder, process=process)
+        yield Server(url=url, process=process)
     finally:
         process.terminate()
         try:
@@ -172,7 +167,7 @@ def main(arguments: list[str] | None = None) -> None:
     made = template(folder)
     if not (folder / f"{told.database}.sqlite").exists():
         shutil.copy(made.file, folder / f"{told.database}.sqlite")
-    with contextlib.suppress(KeyboardInterrupt), serving(folder, told.port, told.database) as server:
+    with contextlib.suppress(KeyboardInterrupt), serving(folder, told.port, database=told.database) as server:
         line = {
             "url": server.url, "database": told.database, "user": made.user, "password": made.password,
             "admin": made.admin, "admin_password": made.admin_password,

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, make_url, text
 from hub.store import crm as _crm  # noqa: F401  (its tables belong to the schema)
 from hub.store.database import Store, open_store
 from hub.store.schema import metadata
+from tests.tryton_server import shared_tryton, tryton, tryton_template  # noqa: F401 (fixtures)
 
 
 @pytest.fixture(scope="session")

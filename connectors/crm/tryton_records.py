@@ -19,6 +19,7 @@ from hub.model import Lookup, Match, Record
 PARTY, OPPORTUNITY, NOTE = "party.party", "sale.opportunity", "ir.note"
 MECHANISM = "party.contact_mechanism"
 OWN_KEY = {PARTY: "code", OPPORTUNITY: "number", NOTE: "key"}  # what identifies one of them, beside its id
+LONGEST = 500
 PHONES = ("phone", "mobile", "fax", "sip", "other")  # the mechanisms in which people keep numbers
 CONTACTS = ("phone", "mobile", "fax", "email", "website")  # the mechanisms that a party shows as fields of its own
 
@@ -165,8 +166,11 @@ def _first_line(message: object) -> str:
 
 
 def searchable(values: Iterable[str]) -> list[str]:
-    """The values that a database can hold at all: no NUL, nothing outside Unicode."""
-    return [value for value in dict.fromkeys(values) if "\0" not in value and _is_unicode(value)]
+    """The values that a record can hold at all: no NUL, nothing outside Unicode, nothing longer than any number, address
+    or code is. Databases refuse such a search as if it were our mistake."""
+    return [
+        value for value in dict.fromkeys(values) if len(value) <= LONGEST and "\0" not in value and _is_unicode(value)
+    ]
 
 
 def ids(values: Iterable[str]) -> list[int]:
