@@ -139,7 +139,7 @@ def campaign(given: Given) -> list[Step]:
     steps = [(at, event | {"campaign": part}) for at, event in steps]
     result = part | {"result": wrap_up["code"], "result_class": wrap_up["class"],
                      "final": wrap_up["class"] not in ("unreachable", "callback")}  # fmt: skip
-    told = _event("ended", agent=given.agent, customer=_customer(given, phone=given.number()))
+    told = _wrapped_up(given, given.agent) | {"customer": _customer(given, phone=given.number())}
     return [*steps, (steps[-1][0] + 0.5, told | {"type": "campaign.contact_result", "campaign": result})]
 
 
