@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument(
-        "--hook-url", default="http://127.0.0.1:8080/hooks/softphone", help="where the hub takes hooks in"
+        "--hook-url", "--hooks", default="http://127.0.0.1:8080/hooks/softphone", help="where the hub takes hooks in"
     )
     parser.add_argument("--secret", default=os.environ.get("PATCHBAY_WEBHOOK_SECRET", ""),
                         help="what hooks are signed with; by default PATCHBAY_WEBHOOK_SECRET")  # fmt: skip
