@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from typing import IO, cast
 
 import click
 
 from hub.credentials import with_credentials
 
 SANDBOXES = ("softphone", "tryton")
+READY_SECONDS = 15.0
 END_SECONDS = 5.0
 PR_SET_PDEATHSIG = 1
 
@@ -34,8 +37,15 @@ class Beside:
     def __init__(self, name: str, env: Mapping[str, str], *options: str) -> None:
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", f"sandbox.{name}", *options],
-            env=dict(env), stdin=subprocess.DEVNULL, preexec_fn=_end_with_parent, start_new_session=True,
+            env=dict(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=_end_with_parent,
+            start_new_session=True,
         )  # fmt: skip
+        self._said = cast("IO[bytes]", self._process.stdout)
+
+    def ready(self) -> bool:
+        """Whether it serves: waits for the line by which every sandbox says so."""
+        readable, _, _ = select.select([self._said], [], [], READY_SECONDS)
+        return bool(readable and self._said.readline())
 
     def close(self) -> None:
         """End it."""
@@ -45,6 +55,7 @@ class Beside:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._said.close()
 
 
 def is_taken(host: str, port: int) -> bool:

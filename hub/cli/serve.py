@@ -55,7 +55,7 @@ def serve(host: str | None, port: int | None, no_work: bool, with_softphone: boo
         admit(hub.access, env)
         app = asgi_app(hub)
         hub.start(work=not no_work)
-        _welcome(config, env, softphone=beside is not None)
+        _welcome(config, env, softphone=beside is not None and beside.ready())
         _server(app).run(sockets=[listening])
 
 
