@@ -306,6 +306,18 @@ def test_one_who_waits_is_not_promoted_when_the_crm_does_not_name_it_any_more(sp
     assert spring.members() == {"1": ("removed", None), "2": ("removed", None)}
 
 
+def test_one_who_is_promoted_on_a_page_and_gone_at_the_crm_goes_at_the_end(spring: Stand) -> None:
+    spring.crm.put("1", "612345601")
+    spring.crm.put("2", "612345601")
+    spring.lists.pull("spring")
+    spring.deliver()
+    spring.crm.put("1", "612345609")
+    del spring.crm.members["2"]
+    spring.lists.pull("spring", full=True)
+    assert spring.queued() == {"1": "upsert", "2": "remove"}
+    assert spring.members()["2"] == ("removed", None)
+
+
 def test_the_same_member_twice_on_a_page_is_one(spring: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     full_of(spring, 2)
     pages = spring.crm.pages
