@@ -18,11 +18,13 @@ def cli_reference() -> str:
 
 
 def _pages(command: click.Command, path: str) -> Iterator[str]:
-    if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from _pages(command.commands[name], f"{path} {name}")
-        return
     context = click.Context(command, info_name=path)
+    if isinstance(command, click.Group):
+        for name in sorted(command.list_commands(context)):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                yield from _pages(inner, f"{path} {name}")
+        return
     usage = " ".join([path, *command.collect_usage_pieces(context)])
     yield f"\n## `{path}`\n\n    {usage}\n\n{command.help or ''}\n"
     options = [

@@ -56,6 +56,9 @@ def serve(host: str | None, port: int | None, no_work: bool, with_softphone: boo
         app = asgi_app(hub)
         hub.start(work=not no_work)
         _welcome(config, env, softphone=beside is not None and beside.ready())
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            # The server ends at the first, then raises it again: that must not keep the hub from closing.
+            signal.signal(sign, lambda *_: None)
         _server(app).run(sockets=[listening])
 
 

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
@@ -123,7 +124,7 @@ class Access:
     def stamp_of(self, user: str, password: str) -> str | None:
         """The user's stamp when the password is right. An unknown user costs the same time as a wrong password."""
         stored = self._password(user)
-        right = check_password_hash(stored or _NOBODY, password)
+        right = check_password_hash(stored or _nobodys_password(), password)
         return _stamp(stored) if stored and right else None
 
     def has_stamp(self, user: str, stamp: str) -> bool:
@@ -150,4 +151,6 @@ def _stamp(password_hash: str) -> str:
     return hashlib.sha256(password_hash.encode()).hexdigest()[:24]
 
 
-_NOBODY = generate_password_hash(secrets.token_hex(16), method="scrypt")
+@cache
+def _nobodys_password() -> str:
+    return generate_password_hash(secrets.token_hex(16), method="scrypt")

@@ -139,7 +139,7 @@ def test_mappings_are_published_tested_rolled_back_and_exported(env: dict[str, s
     assert (tmp_path / "out" / "wrap_up.yaml").read_text() == WRAP_UP
     file.write_text(WRAP_UP.replace("write: activity", "wriet: activity"))
     _, err = patchbay(env, "mapping", "publish", str(file), code=1)
-    assert "draft.yaml:8: " in err
+    assert "draft.yaml:9: " in err
     assert 'did you mean "write"?' in err
 
 
