@@ -13,7 +13,7 @@ help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run  ## set everything up and serve the hub on http://127.0.0.1:8080, with a softphone beside it
-	@exec $(BIN)/patchbay serve --with-softphone
+	@PATCHBAY_SOFTPHONE_SPEED=$${PATCHBAY_SOFTPHONE_SPEED:-20} exec $(BIN)/patchbay serve --with-softphone
 
 test: $(VENV)/.test  ## the whole suite, on SQLite and on PostgreSQL
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not soak"

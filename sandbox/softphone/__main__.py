@@ -23,7 +23,8 @@ def main() -> None:
                         help="what hooks are signed with; by default PATCHBAY_WEBHOOK_SECRET")  # fmt: skip
     parser.add_argument("--token", default=os.environ.get("PATCHBAY_SOFTPHONE_TOKEN", ""),
                         help="the bearer token asked for; by default PATCHBAY_SOFTPHONE_TOKEN, else the secret")  # fmt: skip
-    parser.add_argument("--speed", type=float, default=1.0, help="60 plays an hour in a minute")
+    parser.add_argument("--speed", type=float, default=float(os.environ.get("PATCHBAY_SOFTPHONE_SPEED", "1")),
+                        help="60 plays an hour in a minute; by default PATCHBAY_SOFTPHONE_SPEED, else 1")  # fmt: skip
     parser.add_argument("--seed", type=int, default=1, help="the same seed plays the same")
     parser.add_argument("--run", default="", help="what every id begins with; by default the moment of the start")
     told = parser.parse_args()
