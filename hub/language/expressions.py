@@ -131,15 +131,10 @@ class _Compiler:
         while not isinstance(node, nodes.Name):
             if isinstance(node, nodes.Getattr):
                 steps.append(node.attr)
-            elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
-                if type(node.arg.value) not in (str, int):
-                    raise ExpressionError("between [ and ] stands a name or a number")
-                steps.append(str(node.arg.value))
             elif isinstance(node, nodes.Getitem):
-                raise ExpressionError("between [ and ] stands a fixed name or number, nothing computed")
+                steps.append(_item(node.arg))
             else:
                 raise ExpressionError("`.` and `[…]` follow a path only, such as interaction.channel")
-            self.parts += 1
             node = node.node
         steps.append(node.name)
         if any(step.startswith("__") for step in steps):
@@ -171,6 +166,15 @@ class _Compiler:
         if node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
             raise ExpressionError(f'"is {node.name}" takes nothing after it')
         return _filtered(known, self.run(node.node, depth), [])
+
+
+def _item(node: nodes.Expr) -> str:
+    """The fixed name or number between [ and ]."""
+    if isinstance(node, nodes.Neg) and isinstance(node.node, nodes.Const) and type(node.node.value) is int:
+        return f"-{node.node.value}"
+    if isinstance(node, nodes.Const) and type(node.value) in (str, int):
+        return str(node.value)
+    raise ExpressionError("between [ and ] stands a fixed name or number, nothing computed")
 
 
 def _constant(value: Any) -> Run:

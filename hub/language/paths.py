@@ -22,6 +22,7 @@ Facts = MappingOf[str, Any]  # hub.model.Facts as a dict, or {"member": …, "ca
 Getter = Callable[[Facts], Any]
 Kind = Literal["text", "number", "boolean", "time", "list", "group", "free"]
 
+MAX_STEPS = 12
 _STEP = re.compile(r'([A-Za-z_][A-Za-z0-9_-]*|-1|[0-9]{1,3})|"([^"\n]+)"')
 
 
@@ -98,6 +99,8 @@ class Scope:
 
     def path_of(self, parts: tuple[str, ...]) -> Path:
         """The path of these steps."""
+        if len(parts) > MAX_STEPS:
+            raise PathError(f"a path has at most {MAX_STEPS} steps")
         shape = self.roots.get(parts[0])
         self.asked.add(parts[0])
         if parts[0] in self.later:
@@ -154,8 +157,6 @@ def steps(text: str) -> tuple[str, ...]:
         if text[at] != ".":
             raise PathError(f'"{text}" is no path; a path is words with dots between, such as interaction.channel')
         at += 1
-    if len(found) > 12:
-        raise PathError("a path has at most 12 steps")
     return tuple(found)
 
 
