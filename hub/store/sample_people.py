@@ -82,8 +82,8 @@ def _famous() -> Sample:
     ]  # fmt: skip
     leads = [
         {"lead_key": "lead-0001", "first_name": "Friederike", "last_name": "Weißenfels", "company": "Elbkontor GmbH",
-         "email": "Friederike.Weissenfels@example.org", "phone": "0049 30 23125123", "mobile": None, "country": "DE", "language": "de",
-         "consent": True, "owner": "dieter@example.com", "status": "working"},
+         "email": "Friederike.Weissenfels@example.org", "phone": "0049 30 23125123", "mobile": None, "country": "DE",
+         "language": "de", "consent": True, "owner": "dieter@example.com", "status": "working"},
     ]  # fmt: skip
     return Sample(accounts, contacts, leads)
 

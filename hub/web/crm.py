@@ -99,7 +99,7 @@ def new(object_name: str) -> str:
 def create(object_name: str) -> str | tuple[str, int] | Response:
     """Make the record, or show beside the fields what is wrong."""
     one = _object(object_name)
-    values, problems = typed(one, request.form, {}, _zone())
+    values, problems = typed(one, request.form, {}, _zone(), new=True)
     if not problems:
         change = _crm().create(one.name, values)
         if not change.error:
@@ -123,7 +123,7 @@ def change(object_name: str, record_id: str) -> str | tuple[str, int] | Response
     stood = texts_of(one, shown.fields, _zone())
     if request.form.get("as_of") != shown.fields["updated_at"]:
         return _form(one, stood | _sent(one), of=shown, overtaken=True), 409
-    values, problems = typed(one, request.form, stood, _zone())
+    values, problems = typed(one, request.form, stood, _zone(), new=False)
     if not problems and values:
         [changed] = _crm().write(one.name, "id", [Row(key=shown.id, fields=values)])
         problems = _problems(changed.error) if changed.error else {}

@@ -44,8 +44,8 @@ def inputs(
     *,
     new: bool,
 ) -> list[Input]:
-    """The inputs of a form in which `texts` stand. An existing record's key is not for people to change."""
-    fields = [f for f in crm_object.fields if f.writable and (new or f.name != crm_object.key)]
+    """The inputs of a form in which `texts` stand."""
+    fields = _asked(crm_object, new=new)
     fields.sort(key=lambda f: _FIRST.index(f.name) if f.name in _FIRST else len(_FIRST) + (f.name == crm_object.key))
     wrong, named = problems or {}, prefixes or {}
     return [
@@ -66,13 +66,13 @@ def texts_of(crm_object: CrmObject, kept: Mapping[str, Any], zone: ZoneInfo) -> 
 
 
 def typed(
-    crm_object: CrmObject, sent: Mapping[str, str], stood: Mapping[str, str], zone: ZoneInfo
+    crm_object: CrmObject, sent: Mapping[str, str], stood: Mapping[str, str], zone: ZoneInfo, *, new: bool
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """What a person changed against what `stood` in the form, as values; and what cannot be read, by field."""
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
-    for f in crm_object.fields:
-        if not f.writable or f.name not in sent:
+    for f in _asked(crm_object, new=new):
+        if f.name not in sent:
             continue
         text = sent[f.name].replace("\r\n", "\n")
         text = text if f.type == "longtext" else text.strip()
@@ -93,6 +93,11 @@ def prefilled(crm_object: CrmObject, query: Mapping[str, str]) -> dict[str, str]
         first, _, last = whole.rpartition(" ")
         texts |= {"last_name": last} | ({"first_name": first} if first and "first_name" not in texts else {})
     return texts
+
+
+def _asked(crm_object: CrmObject, *, new: bool) -> list[Field]:
+    """The fields that a form asks for. An existing record's key is not for people to change."""
+    return [f for f in crm_object.fields if f.writable and (new or f.name != crm_object.key)]
 
 
 def _text(field: Field, value: Any, zone: ZoneInfo) -> str:
