@@ -113,6 +113,16 @@ def test_rows_that_come_and_change_meanwhile_cost_none_of_the_others_and_come_ne
     assert set(changed) == {"s0", *(f"new{turn}" for turn in range(len(pulled)))}
 
 
+def test_a_pull_that_was_cut_ends_with_the_watermark_of_its_beginning(crm: Crm) -> None:
+    first = next(crm.pages(Query(object="campaign_member", where={"campaign": "spring"}, size=5)))
+    seen = keys([first])[0]
+    put(crm, "campaign_member", seen, comment="Changed while nobody pulled")
+    resumed = Query(object="campaign_member", where={"campaign": "spring"}, size=5, cursor=first.cursor)
+    rest = list(crm.pages(resumed))
+    assert seen not in keys(rest)
+    assert since(crm, rest[-1].watermark) == ([seen], [])
+
+
 def test_a_change_of_the_person_is_a_change_of_the_member(crm: Crm) -> None:
     watermark = watermark_of(crm)
     assert since(crm, watermark) == ([], [])
