@@ -12,6 +12,7 @@ from hub.language.mapping import Mapping
 from hub.language.yaml_source import Document, read_yaml
 from hub.model import PERSON, Description, Field
 
+RECORD_ID = "id"  # as a target's key: the record's own id
 Disagreement = tuple[int, str]  # (line in the mapping's text, what is wrong)
 
 
@@ -62,7 +63,7 @@ def _against_objects(mapping: Mapping, objects: Any, target: Connection, text: D
 def _against_fields(mapping: Mapping, described: Description, text: Document) -> Iterator[Disagreement]:
     known = {field.name: field for field in described.fields}
     key = mapping.target.key
-    if key not in known:
+    if key not in known and key != RECORD_ID:
         yield text.line(("target", "key")), f'{described.object} has no field "{key}"{nearest(key, known)}'
     written = (text.value or {}).get("fields") or {}
     for name in mapping.fields:
@@ -74,6 +75,8 @@ def _against_fields(mapping: Mapping, described: Description, text: Document) ->
             yield line, f"{described.object}.{name} cannot be written"
         else:
             yield from ((line, what) for what in _against_field(field, written.get(name)))
+    if key == RECORD_ID:
+        return  # it names a record that is there, so what a new one needs is not asked for
     for field in described.fields:
         if field.required and field.name not in mapping.fields and field.name != key and field.writable:
             yield text.line(("fields",)), f"{described.object}.{field.name} is required there and not in this mapping"
