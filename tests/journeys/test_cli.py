@@ -3,43 +3,73 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
+import structlog
 
+from hub.cli import main
 from tests.whole_hub import PASSWORD, SECRET, TOKEN, WRAP_UP, environment, whole_hub
 
 PATCHBAY = [sys.executable, "-c", "from hub.cli import main; main()"]
 
 
 @pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
+def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """The environment of a hub on SQLite in `tmp_path`."""
     told = environment(tmp_path, f"sqlite:///{tmp_path / 'patchbay.db'}")
-    return {**{name: value for name, value in os.environ.items() if not name.startswith("PATCHBAY_")}, **told}
+    root, level = logging.getLogger(), logging.getLogger().level
+    handlers = list(root.handlers)
+    yield {**{name: value for name, value in os.environ.items() if not name.startswith("PATCHBAY_")}, **told}
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
-def patchbay(env: dict[str, str], *arguments: str, code: int = 0) -> tuple[str, str]:
-    """Run a command; (standard output, standard error). Its exit code has to be `code`, and never is there a traceback."""
-    done = subprocess.run([*PATCHBAY, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.stdout, done.stderr
+Say = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def patchbay(env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Say:
+    """Runs a command in this process: (standard output, standard error). Its exit code has to be `code`."""
+
+    def run(*arguments: str, code: int = 0, **more: str) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["patchbay", *arguments])
+        for name in [name for name in os.environ if name.startswith("PATCHBAY_")]:
+            monkeypatch.delenv(name)
+        for name, value in {**env, **more}.items():
+            monkeypatch.setenv(name, value)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        assert (ended.value.code or 0) == code, (said.out, said.err)
+        return said.out, said.err
+
+    return run
+
+
+def test_as_a_program(env: dict[str, str]) -> None:
+    done = subprocess.run(
+        [*PATCHBAY, "deliveries", "show", "1"], env=env, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "Error: there is no delivery 1\n")
 
 
 # --- check ----------------------------------------
 
 
-def test_check_says_what_it_checked(env: dict[str, str]) -> None:
-    out, err = patchbay(env, "check")
+def test_check_says_what_it_checked(patchbay: Say) -> None:
+    out, err = patchbay("check")
     assert "3 connections" in out
     assert "mappings: 1 in" in out
     assert "2 examples" in out
@@ -47,7 +77,7 @@ def test_check_says_what_it_checked(env: dict[str, str]) -> None:
     assert err == ""
 
 
-def test_check_names_each_problem_in_one_line(env: dict[str, str], tmp_path: Path) -> None:
+def test_check_names_each_problem_in_one_line(patchbay: Say, tmp_path: Path) -> None:
     folder = tmp_path / "mappings"
     (folder / "a_path.yaml").write_text(
         WRAP_UP.replace("mapping: wrap_up", "mapping: a_path").replace("wrap_up.comment", "wrap_up.coment")
@@ -62,7 +92,7 @@ def test_check_names_each_problem_in_one_line(env: dict[str, str], tmp_path: Pat
         WRAP_UP.replace("mapping: wrap_up", "mapping: d_target").replace("connection: crm", "connection: crn")
     )
     (folder / "e_twice.yaml").write_text(WRAP_UP)
-    _, err = patchbay(env, "check", code=1)
+    _, err = patchbay("check", code=1)
     lines = err.splitlines()
     for file, what in (
         ("a_path.yaml:", 'did you mean "'), ("b_example.yaml:", "Ring"), ("c_field.yaml:", 'did you mean "recording_url"?'),
@@ -72,73 +102,73 @@ def test_check_names_each_problem_in_one_line(env: dict[str, str], tmp_path: Pat
     assert lines[-1] == "Error: 5 problems"
 
 
-def test_check_of_wrong_settings(env: dict[str, str], tmp_path: Path) -> None:
+def test_check_of_wrong_settings(patchbay: Say, tmp_path: Path) -> None:
     (tmp_path / "config" / "hub.yaml").write_text("country: ES\ncompni: x\n")
-    _, err = patchbay(env, "check", code=1)
+    _, err = patchbay("check", code=1)
     assert err.splitlines()[0].endswith('hub.yaml:2: there is no setting "compni", did you mean "company"?')
 
 
 # --- what is called wrongly ----------------------------------------
 
 
-def test_a_wrong_call_is_told_with_exit_code_2(env: dict[str, str]) -> None:
+def test_a_wrong_call_is_told_with_exit_code_2(patchbay: Say) -> None:
     for arguments in (
         ["servee"],
         ["mapping", "preview", "wrap_up"],
         ["deliveries", "replay"],
         ["token", "create", "a"],
     ):
-        _, err = patchbay(env, *arguments, code=2)
+        _, err = patchbay(*arguments, code=2)
         assert "Error:" in err
 
 
-def test_an_expected_failure_is_one_line_with_exit_code_1(env: dict[str, str], tmp_path: Path) -> None:
+def test_an_expected_failure_is_one_line_with_exit_code_1(patchbay: Say, env: dict[str, str], tmp_path: Path) -> None:
     for arguments in (
         ["mapping", "preview", "wrapup", "--interaction", "x"], ["mapping", "preview", "wrap_up", "--interaction", "x"],
         ["token", "revoke", "none"], ["deliveries", "show", "5"], ["connection", "check", "crn"], ["list", "pull", "spring"],
         ["token", "create", "a", "--scope", "reed"], ["mapping", "rollback", "wrap_up", "7"],
     ):  # fmt: skip
-        _, err = patchbay(env, *arguments, code=1)
+        _, err = patchbay(*arguments, code=1)
         assert len(err.splitlines()) == 1, err
     env["PATCHBAY_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none"
-    _, err = patchbay(env, "token", "list", code=1)
+    _, err = patchbay("token", "list", code=1)
     assert err.startswith("patchbay: the store:")
     assert len(err.splitlines()) == 1
 
 
-def test_the_version(env: dict[str, str]) -> None:
-    assert patchbay(env, "version")[0].startswith("patchbay ")
+def test_the_version(patchbay: Say) -> None:
+    assert patchbay("version")[0].startswith("patchbay ")
 
 
 # --- mappings ----------------------------------------
 
 
-def test_a_preview_shows_where_each_value_came_from(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_preview_shows_where_each_value_came_from(patchbay: Say, tmp_path: Path) -> None:
     given = tmp_path / "given.json"
     given.write_text(json.dumps({"interaction": {"channel": "voice", "direction": "inbound"}, "caller": {"id": "C-9"}}))
-    out, _ = patchbay(env, "mapping", "preview", "wrap_up", "--given", str(given))
+    out, _ = patchbay("mapping", "preview", "wrap_up", "--given", str(given))
     lines = {line.split()[0]: line for line in out.splitlines()[1:]}
     assert '"C-9"' in lines["contact"]
     assert "← caller.id" in lines["contact"]
     assert '"Call inbound"' in lines["subject"]
     given.write_text(json.dumps({"interaction": {"channel": "email"}}))
-    assert "skipped:" in patchbay(env, "mapping", "preview", "wrap_up", "--given", str(given))[0]
+    assert "skipped:" in patchbay("mapping", "preview", "wrap_up", "--given", str(given))[0]
 
 
-def test_mappings_are_published_tested_rolled_back_and_exported(env: dict[str, str], tmp_path: Path) -> None:
+def test_mappings_are_published_tested_rolled_back_and_exported(patchbay: Say, tmp_path: Path) -> None:
     file = tmp_path / "draft.yaml"
     file.write_text(WRAP_UP)
-    assert "version 1" in patchbay(env, "mapping", "publish", str(file), "--note", "first")[0]
+    assert "version 1" in patchbay("mapping", "publish", str(file), "--note", "first")[0]
     file.write_text(WRAP_UP.replace("A wrapped-up call", "Each wrapped-up call"))
-    assert "version 2" in patchbay(env, "mapping", "publish", str(file))[0]
-    assert "2 of 2 examples hold" in patchbay(env, "mapping", "test")[0]
-    assert "version 3" in patchbay(env, "mapping", "rollback", "wrap_up", "1")[0]
-    history = patchbay(env, "mapping", "history", "wrap_up")[0].splitlines()
+    assert "version 2" in patchbay("mapping", "publish", str(file))[0]
+    assert "2 of 2 examples hold" in patchbay("mapping", "test")[0]
+    assert "version 3" in patchbay("mapping", "rollback", "wrap_up", "1")[0]
+    history = patchbay("mapping", "history", "wrap_up")[0].splitlines()
     assert [line.split()[0] for line in history] == ["VERSION", "3", "2", "1"]
-    patchbay(env, "mapping", "export", str(tmp_path / "out"))
+    patchbay("mapping", "export", str(tmp_path / "out"))
     assert (tmp_path / "out" / "wrap_up.yaml").read_text() == WRAP_UP
     file.write_text(WRAP_UP.replace("write: activity", "wriet: activity"))
-    _, err = patchbay(env, "mapping", "publish", str(file), code=1)
+    _, err = patchbay("mapping", "publish", str(file), code=1)
     assert "draft.yaml:9: " in err
     assert 'did you mean "write"?' in err
 
@@ -146,60 +176,60 @@ def test_mappings_are_published_tested_rolled_back_and_exported(env: dict[str, s
 # --- tokens, deliveries, connections ----------------------------------------
 
 
-def test_tokens(env: dict[str, str]) -> None:
-    made, hint = patchbay(env, "token", "create", "desk", "--scope", "read", "--scope", "dial")
+def test_tokens(patchbay: Say) -> None:
+    made, hint = patchbay("token", "create", "desk", "--scope", "read", "--scope", "dial")
     assert made.startswith("pb_")
     assert "not shown again" in hint
-    listed = patchbay(env, "token", "list")[0]
+    listed = patchbay("token", "list")[0]
     assert "desk" in listed
     assert "read dial" in listed
     assert made.strip() not in listed
-    patchbay(env, "token", "revoke", "desk")
-    assert "desk" not in patchbay(env, "token", "list")[0]
+    patchbay("token", "revoke", "desk")
+    assert "desk" not in patchbay("token", "list")[0]
 
 
-def test_deliveries_are_listed_shown_and_replayed(env: dict[str, str], tmp_path: Path) -> None:
+def test_deliveries_are_listed_shown_and_replayed(patchbay: Say, env: dict[str, str], tmp_path: Path) -> None:
     with whole_hub(tmp_path, env["PATCHBAY_DATABASE_URL"]) as whole:
         whole.take_call("call-1", interaction={"id": "call-1", "channel": "voice", "recording_url": "no url"})
         whole.deliver()
-    listed = patchbay(env, "deliveries", "list", "--state", "parked")[0].splitlines()
+    listed = patchbay("deliveries", "list", "--state", "parked")[0].splitlines()
     assert len(listed) == 2
     id = listed[1].split()[0]
-    shown = patchbay(env, "deliveries", "show", id)[0]
+    shown = patchbay("deliveries", "show", id)[0]
     assert "recording_url" in shown
     assert "rejected" in shown
-    assert "1 wait to go out again" in patchbay(env, "deliveries", "replay", id)[0]
-    assert "0 wait" in patchbay(env, "deliveries", "replay", "--state", "parked")[0]
+    assert "1 wait to go out again" in patchbay("deliveries", "replay", id)[0]
+    assert "0 wait" in patchbay("deliveries", "replay", "--state", "parked")[0]
 
 
-def test_connections_are_checked(env: dict[str, str]) -> None:
-    out, _ = patchbay(env, "connection", "check")
+def test_connections_are_checked(patchbay: Say) -> None:
+    out, _ = patchbay("connection", "check")
     assert "crm:" in out
     assert "platform: has nothing to check" in out
-    patchbay(env, "connection", "pause", "crm", "--because", "a test")
-    assert "a test" in patchbay(env, "connection", "list")[0]
-    patchbay(env, "connection", "resume", "crm")
+    patchbay("connection", "pause", "crm", "--because", "a test")
+    assert "a test" in patchbay("connection", "list")[0]
+    patchbay("connection", "resume", "crm")
 
 
 # --- doctor ----------------------------------------
 
 
-def test_doctor_finds_nothing_wrong_here(env: dict[str, str], free_port: int) -> None:
+def test_doctor_finds_nothing_wrong_here(patchbay: Say, env: dict[str, str], free_port: int) -> None:
     env["PATCHBAY_PORT"] = str(free_port)
-    patchbay(env, "token", "list")  # makes the store
-    out, _ = patchbay(env, "doctor")
+    patchbay("token", "list")  # makes the store
+    out, _ = patchbay("doctor")
     assert "WRONG" not in out
     for what in ("Python", "settings:", "store:", "disk:", "clock:", "port:", "address:"):
         assert what in out
 
 
-def test_doctor_says_what_to_do(env: dict[str, str], tmp_path: Path) -> None:
+def test_doctor_says_what_to_do(patchbay: Say, env: dict[str, str], tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "credentials.env").write_text("PATCHBAY_API_TOKEN=x\n")
     (home / "credentials.env").chmod(0o644)
     env["PATCHBAY_DATABASE_URL"] = "postgresql://nobody:geheim@127.0.0.1:1/none"
-    out, err = patchbay(env, "doctor", code=1)
+    out, err = patchbay("doctor", code=1)
     assert "chmod 600" in out
     assert "does not answer" in out
     assert "geheim" not in out + err
@@ -307,11 +337,11 @@ def test_serve_makes_what_is_missing_and_says_it(env: dict[str, str], tmp_path: 
     assert tokens[0] == tokens[1], "the second start uses the same"
 
 
-def test_a_taken_port_is_told(env: dict[str, str], free_port: int) -> None:
+def test_a_taken_port_is_told(patchbay: Say, free_port: int) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", free_port))
         taken.listen()
-        _, err = patchbay(env, "serve", "--port", str(free_port), code=1)
+        _, err = patchbay("serve", "--port", str(free_port), code=1)
     assert err.startswith(f"patchbay: cannot listen on 127.0.0.1:{free_port}")
     assert "PATCHBAY_PORT" in err
 
