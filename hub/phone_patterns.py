@@ -49,7 +49,7 @@ class _Region(Struct, frozen=True):
         rest = number[prefix.end() :]
         if self.general.fullmatch(number) and not self.general.fullmatch(rest):
             return number
-        return rest if len(rest) in self.lengths else None
+        return rest
 
 
 def plain_e164(raw: str, country: str) -> str | None:

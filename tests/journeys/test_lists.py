@@ -18,7 +18,7 @@ from hub.flow.lists import HubStopping
 from hub.flow.membership import Outcome
 from hub.store import lists as sql
 from hub.store.database import Store
-from hub.store.schema import do_not_call, list_runs, own_numbers
+from hub.store.schema import deliveries, do_not_call, list_runs, own_numbers
 from tests.contact_lists import SPRING, Stand, stand
 
 
@@ -142,12 +142,13 @@ def test_a_number_is_read_by_its_own_country(spring: Stand) -> None:
     spring.crm.put("4", "612345604", country=None)  # nothing nearer: the hub's
     spring.crm.put("5", "612345605", country="Spain")  # no ISO code: not guessed
     spring.crm.put("6", "+34 612345606", country="Spain")
+    spring.crm.put("7", "612345607", country=None, account={"country": "Spain"})
     spring.lists.pull("spring")
     assert {member: row["phone_e164"] for member, row in spring.bodies().items()} == {
         "1": "+33612345678", "3": "+491712345678", "4": "+34612345604", "6": "+34612345606",
     }  # fmt: skip
     assert spring.members()["2"] == ("left_out", "duplicate of 1")
-    assert spring.members()["5"] == ("left_out", "unusable number")
+    assert spring.members()["5"] == spring.members()["7"] == ("left_out", "unusable number")
 
 
 def test_the_first_usable_number_counts(store: Store, tmp_path: Path) -> None:
@@ -249,6 +250,9 @@ def test_a_removal_takes_the_place_of_an_upsert_that_still_waits(spring: Stand, 
     never_call(store, "+34612345601")
     spring.lists.sweep()
     assert spring.queued() == {"1": "remove"}
+    with store.read() as conn:
+        waits = conn.execute(select(deliveries)).one()
+    assert (waits.collapsed, waits.connection, waits.lane, waits.state) == (1, "dialler", 2, "pending")
 
 
 # --- duplicates ----------------------------------------
