@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from connectors.platform.cloudevents import enveloped, from_headers, is_batch, is_binary, is_structured
@@ -22,13 +22,14 @@ from hub.errors import InvalidEvent, Unreadable
 from hub.model import Event, WireEvent, is_event_type
 
 DEEPEST = 64
+INTERACTION_TIMES = ("started_at", "queued_at", "offered_at", "answered_at", "ended_at")
+LEG_TIMES = ("started_at", "answered_at", "ended_at")
 
 _event = msgspec.json.Decoder(WireEvent)
 _each = msgspec.json.Decoder(list[msgspec.Raw])
 _any = msgspec.json.Decoder(msgspec.Raw)
 # Strings whole (so that a bracket inside one does not count), then brackets. Possessive: no backtracking on hostile input.
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
-_LONG = re.compile(r"\d{19}")
 # An escaped NUL, but not a backslash that is itself escaped and followed by the letters u0000.
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -130,38 +131,45 @@ def _no_nul_in_keys(event: Event, where: str) -> None:
             raise InvalidEvent(_at(where, name), "holds a NUL character; an identifier cannot")
 
 
-def _in_range(event: WireEvent, where: str) -> None:
+def _in_range(event: Event, where: str) -> None:
     """Refuse what fits the types but no store: years that UTC cannot hold, whole numbers beyond 64 bits."""
-    _year(event.occurred_at, where, "occurred_at")
+    _years(event, ("occurred_at",), where)
     if event.interaction is not None:
-        for name in ("started_at", "queued_at", "offered_at", "answered_at", "ended_at"):
-            _year(getattr(event.interaction, name), where, f"interaction.{name}")
+        _years(event.interaction, INTERACTION_TIMES, _at(where, "interaction"))
     if event.leg is not None:
-        for name in ("started_at", "answered_at", "ended_at"):
-            _year(getattr(event.leg, name), where, f"leg.{name}")
+        _years(event.leg, LEG_TIMES, _at(where, "leg"))
     if event.recording is not None:
-        _year(event.recording.expires_at, where, "recording.expires_at")
+        _years(event.recording, ("expires_at",), _at(where, "recording"))
     if event.campaign is not None and not -(2**31) <= (event.campaign.attempts or 0) < 2**31:
         raise InvalidEvent(_at(where, "campaign.attempts"), "a whole number below 2,147,483,648 is needed")
-    if event.attached is not None and _LONG.search(event.wire):
-        at = _too_big(event.attached, _at(where, "attached"))
-        if at:
-            raise InvalidEvent(at, "a whole number of more than 64 bits; write such a one as text")
+    if event.attached is not None:
+        at = _too_big(event.attached)
+        if at is not None:
+            raise InvalidEvent(
+                _at(where, f"attached{at}"), "a whole number of more than 64 bits; write such a one as text"
+            )
 
 
-def _too_big(value: Any, at: str) -> str | None:
+def _years(part: Struct, names: Sequence[str], where: str) -> None:
+    for name in names:
+        moment = getattr(part, name)
+        if moment is not None and not 1 < moment.year < 9999:
+            raise InvalidEvent(_at(where, name), f"the year {moment.year} is out of range")
+
+
+def _too_big(value: Any) -> str | None:
+    """The path below `value` of a whole number that no store holds."""
     if isinstance(value, int):
-        return None if -(2**63) <= value < 2**63 else at
+        return None if -(2**63) <= value < 2**63 else ""
     if isinstance(value, dict):
-        return next((found for name, child in value.items() if (found := _too_big(child, f"{at}.{name}"))), None)
-    if isinstance(value, list):
-        return next((found for n, child in enumerate(value) if (found := _too_big(child, f"{at}[{n}]"))), None)
+        for name, child in value.items():
+            if not isinstance(child, str) and (below := _too_big(child)) is not None:
+                return f".{name}{below}"
+    elif isinstance(value, list):
+        for n, child in enumerate(value):
+            if not isinstance(child, str) and (below := _too_big(child)) is not None:
+                return f"[{n}]{below}"
     return None
-
-
-def _year(moment: datetime | None, where: str, name: str) -> None:
-    if moment is not None and not 1 < moment.year < 9999:
-        raise InvalidEvent(_at(where, name), f"the year {moment.year} is out of range")
 
 
 def _at(where: str, name: str) -> str:

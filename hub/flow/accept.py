@@ -6,17 +6,19 @@ the busier the hub, the more events share a commit.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from random import uniform
 from time import sleep
 from traceback import extract_tb
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import structlog
@@ -52,11 +54,14 @@ class TooBusy(PatchbayError):
     """More waits than can be held, or the hub is stopping. Nothing was taken in; the sender comes again in a moment."""
 
 
+_Done = Future[Accepted] | asyncio.Future[Accepted]
+
+
 @dataclass(slots=True)
 class _Waiting:
+    done: _Done
     arrivals: Sequence[Arrival] = ()
     unread: dict[str, Any] | None = None
-    done: Future[Accepted] = field(default_factory=Future)
 
     @property
     def size(self) -> int:
@@ -101,28 +106,32 @@ class Acceptor:
 
         Raises InvalidEvent where an event lacks what it is about, TooBusy where too much waits.
         """
-        return self._put(_Waiting([_arrival(connection, event, n, len(events)) for n, event in enumerate(events)]))
+        done: Future[Accepted] = Future()
+        self._put(_Waiting(done, arrivals_of(connection, events)))
+        return done
+
+    async def accepted(self, connection: str, events: Sequence[Event]) -> Accepted:
+        """As `accept`, for an event loop: it is woken once for all that one commit made durable."""
+        done = asyncio.get_running_loop().create_future()
+        self._put(_Waiting(done, arrivals_of(connection, events)))
+        return cast("Accepted", await done)
 
     def keep_unread(self, connection: str, request: HookRequest, reason: str) -> Future[Accepted]:
         """Keep a proven body that cannot be read. The same body is kept once."""
-        headers = {
-            name: "(not kept)" if any(word in name for word in _NOT_KEPT) else value
-            for name, value in request.headers.items()
-        }
-        row = {
-            "connection": connection,
-            "digest": sha256(request.body).hexdigest(),
-            "received_at": to_ms(request.received_at),
-            "reason": reason,
-            "headers": msgspec.json.encode(headers).decode(),
-            "body": request.body,
-        }
-        return self._put(_Waiting(unread=row))
+        done: Future[Accepted] = Future()
+        self._put(_Waiting(done, unread=_unread(connection, request, reason)))
+        return done
 
-    def _put(self, waiting: _Waiting) -> Future[Accepted]:
+    async def kept_unread(self, connection: str, request: HookRequest, reason: str) -> None:
+        """As `keep_unread`, for an event loop."""
+        done = asyncio.get_running_loop().create_future()
+        self._put(_Waiting(done, unread=_unread(connection, request, reason)))
+        await done
+
+    def _put(self, waiting: _Waiting) -> None:
         if not waiting.arrivals and waiting.unread is None:
             waiting.done.set_result(Accepted(0, 0))
-            return waiting.done
+            return
         with self._entry:
             if self._closed:
                 raise TooBusy("the hub is stopping")
@@ -130,7 +139,6 @@ class Acceptor:
                 raise TooBusy(f"{self._waiting} events wait for the store")
             self._waiting += waiting.size
             self._queue.put(waiting)
-        return waiting.done
 
     # --- the committer's thread ----------------------------------------
 
@@ -167,14 +175,15 @@ class Acceptor:
                 return None
             self._fail(batch, error)
             return error
-        counted: set[tuple[str, str]] = set()
+        answers = []
         for waiting in batch:
             new = 0
             for arrival in waiting.arrivals:
-                if arrival.key in taken.new and arrival.key not in counted:
-                    counted.add(arrival.key)
+                if arrival.key in taken.new:  # new to whoever brought it first
+                    taken.new.remove(arrival.key)
                     new += 1
-            waiting.done.set_result(Accepted(new, len(waiting.arrivals) - new))
+            answers.append(Accepted(new, len(waiting.arrivals) - new))
+        _settle([waiting.done for waiting in batch], answers)
         if taken.due:
             self._store.wake("deliveries")
         if taken.opted_out:
@@ -211,8 +220,7 @@ class Acceptor:
         log.error(
             "not accepted", error=type(error).__name__, at=_place(error), connection=connections, accepts=len(batch)
         )
-        for waiting in batch:
-            waiting.done.set_exception(error)
+        _settle([waiting.done for waiting in batch], [error] * len(batch))
 
     def _tell(self, numbers: Iterable[tuple[str, str]]) -> None:
         if self._on_local_number is None:
@@ -229,11 +237,57 @@ class Acceptor:
                 log.warning("own number not learned", error=type(error).__name__, connection=connection)
 
 
-def _arrival(connection: str, event: Event, n: int, of: int) -> Arrival:
-    try:
-        return Arrival(connection, event, subject_of(connection, event))
-    except InvalidEvent as error:
-        raise InvalidEvent(error.field if of == 1 else f"[{n}].{error.field}", error.problem) from None
+def arrivals_of(connection: str, events: Sequence[Event]) -> list[Arrival]:
+    """`events` with what each is about. Raises InvalidEvent with the place of the one that lacks it."""
+    arrivals = []
+    for n, event in enumerate(events):
+        try:
+            arrivals.append(Arrival(connection, event, subject_of(connection, event)))
+        except InvalidEvent as error:
+            raise InvalidEvent(error.field if len(events) == 1 else f"[{n}].{error.field}", error.problem) from None
+    return arrivals
+
+
+def _unread(connection: str, request: HookRequest, reason: str) -> dict[str, Any]:
+    headers = {
+        name: "(not kept)" if any(word in name for word in _NOT_KEPT) else value
+        for name, value in request.headers.items()
+    }
+    return {
+        "connection": connection,
+        "digest": sha256(request.body).hexdigest(),
+        "received_at": to_ms(request.received_at),
+        "reason": reason,
+        "headers": msgspec.json.encode(headers).decode(),
+        "body": request.body,
+    }
+
+
+def _settle(waiting: Sequence[_Done], answers: Sequence[Accepted | Exception]) -> None:
+    """Tell those who wait: threads at once, each event loop by one call for all of its own."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[_Done, Accepted | Exception]]] = {}
+    for done, answer in zip(waiting, answers, strict=True):
+        if isinstance(done, Future):
+            _tell_one(done, answer)
+        else:
+            loops.setdefault(done.get_loop(), []).append((done, answer))
+    for loop, some in loops.items():
+        with suppress(RuntimeError):  # the loop has ended, and with it whoever waited there
+            loop.call_soon_threadsafe(_tell_all, some)
+
+
+def _tell_all(some: Sequence[tuple[_Done, Accepted | Exception]]) -> None:
+    for done, answer in some:
+        _tell_one(done, answer)
+
+
+def _tell_one(done: _Done, answer: Accepted | Exception) -> None:
+    if done.done():  # given up by who waited
+        return
+    if isinstance(answer, Exception):
+        done.set_exception(answer)
+    else:
+        done.set_result(answer)
 
 
 def _place(error: Exception) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -77,6 +78,8 @@ class Due(NamedTuple):
     created_at: int
 
 
+Row = TypeVar("Row", NewEvent, Folded, Due)
+
 # --- events ----------------------------------------
 
 
@@ -92,7 +95,7 @@ def known_events(conn: Connection, keys: Collection[Key]) -> set[Key]:
 def add_events(conn: Connection, rows: Sequence[NewEvent]) -> None:
     """Keep new events. Raises IntegrityError where another node has kept one of them since `known_events`."""
     # Sorted: two nodes that are sent the same events wait for each other in the same order.
-    conn.execute(insert(events), [row._asdict() for row in sorted(rows)])
+    _write(conn, _ADD_EVENT, sorted(rows))
 
 
 def events_of(conn: Connection, subjects: Collection[str]) -> dict[str, list[Event]]:
@@ -124,14 +127,8 @@ def locked_interactions(conn: Connection, keys: Collection[Key]) -> dict[Key, Kn
 
 def save_interactions(conn: Connection, rows: Sequence[Folded], known: Collection[Key]) -> None:
     """Write interactions: those in `known` are there already, the others are new."""
-    new = [row._asdict() for row in sorted(rows) if (row.connection, row.key) not in known]
-    changed = [
-        {f"_{name}": v for name, v in row._asdict().items()} for row in rows if (row.connection, row.key) in known
-    ]
-    if new:
-        conn.execute(insert(interactions), new)
-    if changed:
-        conn.execute(_CHANGE, changed)
+    _write(conn, _ADD_INTERACTION, sorted(row for row in rows if (row.connection, row.key) not in known))
+    _write(conn, _CHANGE, [row for row in rows if (row.connection, row.key) in known])
 
 
 def clicked_by_dial(conn: Connection, ids: Collection[str]) -> dict[str, Clicked]:
@@ -202,7 +199,7 @@ def _alone(connection: str, event: Event, occurred_at: int) -> str:
 
 def make_due(conn: Connection, rows: Sequence[Due]) -> None:
     """Put deliveries in the outbox. One that waits already stands for the new one too: the facts are read when it goes."""
-    conn.execute(_deliver(conn.dialect.name), [row._asdict() for row in sorted(rows, key=lambda row: row[1::-1])])
+    _write(conn, _deliver(conn.dialect.name), sorted(rows, key=lambda row: row[1::-1]))
 
 
 def never_call(conn: Connection, numbers: Mapping[str, str], since: int) -> None:
@@ -229,6 +226,38 @@ def store_is_away(error: Exception) -> bool:
 
 # --- statements ----------------------------------------
 
+
+def _write(conn: Connection, statement: Any, rows: Sequence[Row]) -> None:
+    """Run `statement` once for each row. Its parameters have the names of the rows' fields, with `_` before them."""
+    if not rows:
+        return
+    fields = rows[0]._fields
+    if conn.dialect.name == "sqlite":
+        # Core makes a dict of each row and a tuple of each dict, which costs as much again as writing the row.
+        sql, pick = _positional(statement, fields)
+        conn.exec_driver_sql(sql, [pick(row) for row in rows])
+    else:
+        names = [f"_{name}" for name in fields]
+        conn.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
+
+
+@cache
+def _positional(statement: Any, fields: tuple[str, ...]) -> tuple[str, itemgetter[Any]]:
+    compiled = statement.compile(dialect=sqlite.dialect())
+    return str(compiled), itemgetter(*(fields.index(name[1:]) for name in compiled.positiontup))
+
+
+def _values(row: type[Row]) -> dict[str, Any]:
+    return {name: bindparam(f"_{name}") for name in row._fields}
+
+
+_ADD_EVENT = insert(events).values(_values(NewEvent))
+_ADD_INTERACTION = insert(interactions).values(_values(Folded))
+_CHANGE = (
+    update(interactions)
+    .where(interactions.c.connection == bindparam("_connection"), interactions.c.key == bindparam("_key"))
+    .values({name: value for name, value in _values(Folded).items() if name not in ("connection", "key")})
+)
 _KNOWN = select(events.c.source_id).where(
     events.c.connection == bindparam("connection"), events.c.source_id.in_(bindparam("ids", expanding=True))
 )
@@ -244,11 +273,6 @@ _LOCKED = (
     .with_for_update()  # nothing to SQLite, whose write transactions are alone anyway
 )
 _FACTS = select(interactions.c.key, interactions.c.facts).where(*_THESE)
-_CHANGE = (
-    update(interactions)
-    .where(interactions.c.connection == bindparam("_connection"), interactions.c.key == bindparam("_key"))
-    .values({name: bindparam(f"_{name}") for name in Folded._fields if name not in ("connection", "key")})
-)
 _DIALLED = (
     select(dials.c.interaction, dials.c.record)
     .where(dials.c.connection == bindparam("connection"), dials.c.interaction.in_(bindparam("keys", expanding=True)))
@@ -271,11 +295,12 @@ _LATEST = select(events.c.subject, events.c.connection, events.c.body, events.c.
 def _deliver(dialect: str) -> Any:
     statement = (sqlite if dialect == "sqlite" else postgresql).insert(deliveries)
     new, old = statement.excluded, deliveries.c
+    zero: Any = literal_column("0")
     # A state is written out, never bound: only then does the partial index of that state serve.
     fixed = {"action": "'upsert'", "state": "'pending'", "attempts": "0", "collapsed": "0"}
     values: dict[str, Any] = {name: literal_column(value) for name, value in fixed.items()}
-    values |= {"in_doubt": text("false"), "updated_at": bindparam("created_at")}
-    return statement.values({name: bindparam(name) for name in Due._fields} | values).on_conflict_do_update(
+    values |= {"in_doubt": text("false"), "updated_at": bindparam("_created_at")}
+    return statement.values(_values(Due) | values).on_conflict_do_update(
         index_elements=["subject", "mapping"],
         index_where=text("state = 'pending'"),
         set_={
@@ -283,8 +308,8 @@ def _deliver(dialect: str) -> Any:
             "lane": new.lane,
             "provisional": new.provisional,
             # What waits between two attempts waits on: news are no reason to press a CRM that just refused.
-            "due_at": case((old.attempts > 0, old.due_at), (old.due_at < new.due_at, old.due_at), else_=new.due_at),
-            "collapsed": old.collapsed + 1,
+            "due_at": case((old.attempts > zero, old.due_at), (old.due_at < new.due_at, old.due_at), else_=new.due_at),
+            "collapsed": old.collapsed + literal_column("1"),
             "updated_at": new.updated_at,
         },
     )

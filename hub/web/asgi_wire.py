@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from http import HTTPStatus
+from typing import Any, cast
 
 import msgspec
 
@@ -43,22 +44,38 @@ async def body_of(receive: Receive, headers: Mapping[str, str], at_most: int, se
     declared = declared_length(headers)
     if declared is not None and declared > at_most:
         raise _too_large(at_most)
-    chunks, size = [], 0
+    # What asyncio.timeout does, by hand: it costs a tenth of all that is done for a hook before the store.
+    task, late = cast("asyncio.Task[Any]", asyncio.current_task()), False
+
+    def give_up() -> None:
+        nonlocal late
+        late = True
+        task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(seconds, give_up)
     try:
-        async with asyncio.timeout(seconds):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Gone
-                chunk = message.get("body", b"")
-                size += len(chunk)
-                if size > at_most:
-                    raise _too_large(at_most)
-                chunks.append(chunk)
-                if not message.get("more_body"):
-                    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    except TimeoutError:
+        return await _chunks(receive, at_most)
+    except asyncio.CancelledError:
+        if not late or task.uncancel():
+            raise
         raise Problem(408, f"The body was not whole after {seconds:.0f} seconds.", kind="too-slow") from None
+    finally:
+        timer.cancel()
+
+
+async def _chunks(receive: Receive, at_most: int) -> bytes:
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > at_most:
+            raise _too_large(at_most)
+        chunks.append(chunk)
+        if not message.get("more_body"):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 async def answer(send: Send, status: int, body: bytes, media: bytes = b"application/json") -> None:
@@ -82,7 +99,8 @@ async def refuse(scope: Scope, receive: Receive, send: Send, problem: Problem, *
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": linger})
     if linger:
-        await _let_go(receive)
+        if problem.status != HTTPStatus.REQUEST_TIMEOUT:
+            await _let_go(receive)
         await send({"type": "http.response.body", "body": b""})
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from typing import Protocol
 from urllib.parse import parse_qsl
 
@@ -30,9 +29,9 @@ log = structlog.get_logger()
 class Accepts(Protocol):
     """What the hooks ask of the acceptor."""
 
-    def accept(self, connection: str, events: Sequence[Event]) -> Future[Accepted]: ...
+    async def accepted(self, connection: str, events: Sequence[Event]) -> Accepted: ...
 
-    def keep_unread(self, connection: str, request: HookRequest, reason: str) -> Future[Accepted]: ...
+    async def kept_unread(self, connection: str, request: HookRequest, reason: str) -> None: ...
 
 
 class HookHub(Protocol):
@@ -92,14 +91,14 @@ class Hooks:
         """Take a proven hook in and say what came of it. Raises Problem."""
         try:
             events = await asyncio.to_thread(read, request) if len(request.body) > LARGE else read(request)
-            done = await asyncio.wrap_future(self._hub.acceptor.accept(name, events))
+            done = await self._hub.acceptor.accepted(name, events)
             return b'{"accepted":%d,"duplicates":%d}' % (done.accepted, done.duplicates)
         except Unreadable as unreadable:
             reason = str(unreadable)
         except Exception as error:  # noqa: BLE001 (a sender whose hook failed comes again only if it hears so)
             raise _problem(error, name) from None
         try:
-            await asyncio.wrap_future(self._hub.acceptor.keep_unread(name, request, reason))
+            await self._hub.acceptor.kept_unread(name, request, reason)
         except Exception as error:  # noqa: BLE001 (as above)
             raise _problem(error, name) from None
         return b'{"accepted":0,"duplicates":0,"unread":1}'

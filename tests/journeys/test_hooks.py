@@ -389,7 +389,7 @@ def test_a_failure_is_never_answered_202(
 ) -> None:
     told = problem(post(url, one(), path="/hooks/broken"), 500)
     assert told["detail"] == "Nothing was kept: the hub failed on this hook. Send it again."
-    running, hub.acceptor = hub.acceptor, SimpleNamespace(accept=busy, keep_unread=busy, close=lambda: None)
+    running, hub.acceptor = hub.acceptor, SimpleNamespace(accepted=busy, kept_unread=busy, close=lambda: None)
     for body in (json.dumps(one()).encode(), b"{"):
         response = post(url, body)
         assert "99 events wait" in problem(response, 503)["detail"]
@@ -399,7 +399,7 @@ def test_a_failure_is_never_answered_202(
     assert "612345678" not in capsys.readouterr().out
 
 
-def busy(*_: Any) -> None:
+async def busy(*_: Any) -> None:
     raise TooBusy("99 events wait for the store")
 
 
