@@ -62,3 +62,10 @@ def clock_of(store: Store) -> int:
     )
     with store.read() as connection:
         return int(connection.execute(text(f"SELECT {clock}")).scalar_one())
+
+
+def latest_interactions(connection: Connection, limit: int) -> Sequence[Row[Any]]:
+    """The interactions that changed last, by connection and key."""
+    columns = (interactions.c.connection, interactions.c.key, interactions.c.channel, interactions.c.updated_at)
+    query: Select[Any] = select(*columns).order_by(interactions.c.updated_at.desc()).limit(limit)
+    return connection.execute(query).all()

@@ -1,20 +1,23 @@
-"""The start page: how the connections are, which mappings run, what became of the last deliveries, what needs a person."""
+"""The start page: how the connections are, which mappings run, what became of the last interactions, what needs a person."""
 
 from __future__ import annotations
 
 from flask import Blueprint, render_template
+from sqlalchemy import Connection
 
 from hub.flow import pauses
-from hub.flow.subject import parts
+from hub.flow.subject import interaction_subject, parts
 from hub.store import deliveries
 from hub.store.connection_states import ConnectionState
 from hub.store.deliveries import Delivery, Filter
+from hub.store.listings import latest_interactions
 from hub.web.api.connections import shown
 from hub.web.current import the_hub
 
 pages = Blueprint("start", __name__)
 
 LAST, PARKED = 12, 8
+EACH = 5  # deliveries of one interaction; the API has them all
 
 
 @pages.get("/")
@@ -24,30 +27,40 @@ def start() -> str:
     states = pauses.states(hub.store)
     with hub.store.read() as connection:
         waiting = deliveries.waiting(connection)
-        last = deliveries.page(connection, Filter(), limit=LAST)
+        last = _last(connection)
         parked = deliveries.page(connection, Filter(states=("parked",)), limit=PARKED)
     connections = [
         shown(one, states.get(name) or ConnectionState(connection=name), waiting.get(name, {}))
         for name, one in hub.connections.items()
     ]
-    counts = {state: sum(one["queue"][state] for one in connections) for state in deliveries.OPEN_STATES}
     return render_template(
         "start.html",
         company=hub.config.company,
         connections=connections,
         mappings=hub.mappings.all(),
-        last=[(delivery, _about(delivery)) for delivery in last],
-        parked=[(delivery, _about(delivery)) for delivery in parked],
-        counts=counts,
+        lists=[hub.lists.status(name) for name in hub.lists.names()],
+        last=last,
+        parked=[(delivery, _about(delivery.subject)) for delivery in parked],
+        counts={state: sum(one["queue"][state] for one in connections) for state in deliveries.OPEN_STATES},
     )
 
 
-def _about(delivery: Delivery) -> dict[str, str]:
+def _last(connection: Connection) -> list[tuple[Delivery | None, dict[str, str]]]:
+    """The deliveries of the interactions that changed last. One without any is there too: no mapping took it (yet).
+
+    By interaction and not by delivery, for a contact list makes thousands at once and would hide everything else.
+    """
+    rows: list[tuple[Delivery | None, dict[str, str]]] = []
+    for found in latest_interactions(connection, LAST):
+        subject = interaction_subject(found.connection, found.key)
+        about = _about(subject, found.channel or "interaction")
+        made = deliveries.page(connection, Filter(subject=subject), limit=EACH)
+        rows += [(delivery, about) for delivery in made] or [(None, about)]
+    return rows[:LAST]
+
+
+def _about(subject: str, kind: str = "") -> dict[str, str]:
     """What a delivery is about: its kind, whose, its key, and the API's road to it where there is one."""
-    kind, owner, key = parts(delivery.subject)
-    road = (
-        f"/api/v1/interactions/{key}?connection={owner}"
-        if kind == "interaction"
-        else f"/api/v1/deliveries/{delivery.id}"
-    )
-    return {"kind": kind, "owner": owner, "key": key, "road": road}
+    family, owner, key = parts(subject)
+    road = f"/api/v1/interactions/{key}?connection={owner}" if family == "interaction" else ""
+    return {"kind": kind or family.replace("_", " "), "owner": owner, "key": key, "road": road}
