@@ -129,8 +129,8 @@ class Deliverer:
         while not self._stopping.is_set():
             try:
                 batch = road.next_batch(self._stopping)
-                if batch is not None:
-                    road.carry(batch)
+                while batch is not None:
+                    batch = road.carry(batch, go_on=not self._stopping.is_set())
             except Exception as error:  # noqa: BLE001
                 # Whatever it was, its claim runs out and comes back; the thread goes on.
                 log.error("delivery_failed", connection=road.connection.name, error=type(error).__name__)

@@ -18,6 +18,7 @@ from sqlalchemy import Boolean, ColumnElement, Connection, TextClause, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.store.deliveries import Reason
+from hub.store.many import run_many
 from hub.store.schema import attempts, deliveries, fresh_records
 
 LANES = (0, 1, 2)
@@ -162,7 +163,7 @@ def claimed_from(row: Any) -> Claimed:
 
 def held_by(owner: str) -> ColumnElement[bool]:
     """Whether a delivery is under this owner's lease."""
-    return (deliveries.c.state == "sending") & (deliveries.c.lease_owner == owner)
+    return (deliveries.c.state == text("'sending'")) & (deliveries.c.lease_owner == owner)
 
 
 # --- note what became of it ----------------------------------------
@@ -176,7 +177,7 @@ def finish(conn: Connection, owner: str, verdicts: Sequence[Verdict], *, now: in
     Attempts are kept whoever has the lease now: they were made. On PostgreSQL this can collide with an event that is
     accepted at the same moment: call it through Store.in_one_piece.
     """
-    mine = _still_held(conn, owner, [verdict.claimed.id for verdict in verdicts])
+    mine = _still_held(conn, owner)
     keep_attempts(conn, verdicts)
     held = [verdict for verdict in verdicts if verdict.claimed.id in mine]
     _close(conn, [verdict for verdict in held if verdict.state != "pending"], now)
@@ -184,9 +185,13 @@ def finish(conn: Connection, owner: str, verdicts: Sequence[Verdict], *, now: in
     return len(held)
 
 
-def _still_held(conn: Connection, owner: str, ids: Sequence[int]) -> set[int]:
-    asked = select(deliveries.c.id).where(deliveries.c.id.in_(ids) & held_by(owner)).with_for_update()
+def _still_held(conn: Connection, owner: str) -> set[int]:
+    # By owner, not by id: what is in flight is few, and has an index of its own.
+    asked = select(deliveries.c.id).where(held_by(owner)).with_for_update()
     return set(conn.execute(asked).scalars())
+
+
+_KEEP_ATTEMPT = attempts.insert()
 
 
 def keep_attempts(conn: Connection, verdicts: Iterable[Verdict]) -> None:
@@ -206,7 +211,7 @@ def keep_attempts(conn: Connection, verdicts: Iterable[Verdict]) -> None:
         if (tried := verdict.tried) is not None
     ]
     if rows:
-        conn.execute(attempts.insert(), rows)
+        run_many(conn, _KEEP_ATTEMPT, rows)
 
 
 _CLOSE = (
@@ -234,7 +239,8 @@ _SUPERSEDE_PARKED = text("""
 def _close(conn: Connection, verdicts: Sequence[Verdict], now: int) -> None:
     if not verdicts:
         return
-    conn.execute(
+    run_many(
+        conn,
         _CLOSE,
         [
             _after(verdict, now)
@@ -250,7 +256,8 @@ def _close(conn: Connection, verdicts: Sequence[Verdict], now: int) -> None:
     # What waited for a person is told by what has just been written: rendered from the same facts or later ones.
     done = [verdict.claimed for verdict in verdicts if verdict.state == "delivered"]
     if done:
-        conn.execute(
+        run_many(
+            conn,
             _SUPERSEDE_PARKED,
             [{"id": one.id, "subject": one.subject, "mapping": one.mapping, "now": now} for one in done],
         )
@@ -302,13 +309,13 @@ def back_to_pending(conn: Connection, verdicts: Sequence[Verdict], now: int) -> 
         else:
             overtaken.append((after, heir))
     if alone:
-        conn.execute(_RETURN, alone)
+        run_many(conn, _RETURN, alone)
     if overtaken:
         reason = as_json(
             Reason(name="superseded", message="a newer delivery of the same subject and mapping stands for it")
         )
-        conn.execute(_SUPERSEDE, [{"b_id": a["b_id"], "b_now": now, "b_reason": reason} for a, _ in overtaken])
-        conn.execute(_TAKE_OVER, [{**_known(after), "b_id": heir} for after, heir in overtaken])
+        run_many(conn, _SUPERSEDE, [{"b_id": a["b_id"], "b_now": now, "b_reason": reason} for a, _ in overtaken])
+        run_many(conn, _TAKE_OVER, [{**_known(after), "b_id": heir} for after, heir in overtaken])
 
 
 def _pending_of(conn: Connection, subjects: Sequence[str]) -> dict[tuple[str, str], int]:
