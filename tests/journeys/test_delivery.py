@@ -390,7 +390,7 @@ def test_refused_credentials_pause_and_a_probe_resumes(store: Store) -> None:
     state = pauses.states(store)["crm"]
     assert (state.reason, state.message) == ("credentials_refused", "the token was revoked")
     assert state.until is not None
-    assert [(one.state, one.attempts) for one in rig.all()] == [("pending", 0)] * 2
+    until(lambda: [(one.state, one.attempts) for one in rig.all()] == [("pending", 0)] * 2)
     works.append(True)
     until(lambda: states(rig) == {"delivered": 2})
     rig.deliverer.close()
