@@ -131,14 +131,11 @@ def _people(made: Sample) -> list[dict[str, Any]]:
     for place in range(40):
         first, last = FIRST[place % len(FIRST)], LAST[place % len(LAST)]
         code = list(COUNTRIES)[place % len(COUNTRIES)]
-        # Places 20 and 21 share a number, as couples do.
-        mobile = COUNTRIES[code if place != 21 else "ES"][1].format(n=f"{20 if place == 21 else place + 10}")
+        mobile = COUNTRIES[code][1].format(n=f"{place + 10}")
         if place % 4 == 3:
             mobile = ABROAD[code] + mobile.removeprefix("0")
-        if place == 20:
+        if place == 20:  # the number of place 10, as couples have
             mobile = "+34 612 34 56 20"
-        if place == 21:
-            mobile = "+34612345620"
         contacts = [] if place == 13 else [("mobile", mobile)]
         if place % 3 == 0:
             contacts.append(("email", f"{first}.{last}{place}@Example.com".replace("'", "").replace(" ", "")))

@@ -29,9 +29,10 @@ TYPES: Mapping[str, FieldType] = {
 }
 LABELS = {PARTY: "Party", OPPORTUNITY: "Sale opportunity", NOTE: "Note"}
 _CONTACT_TYPES: Mapping[str, FieldType] = {"email": "email", "website": "url"}
-# A note is written by what it is about; Tryton itself has one reference for it. Its key is in its last line.
+# A note is written by what it is about; Tryton itself has one reference for it. Its key is in its last line; the three
+# names are three series of keys, so that two mappings can each write a note of the same call.
 _NOTE_FIELDS = (
-    Field(name="key", label="Key", unique=True, writable=False),
+    *(Field(name=name, label="Key", unique=True, writable=False) for name in ("key", "party_key", "opportunity_key")),
     Field(name="party", label="Party", type="reference", refers_to=(PARTY,)),
     Field(name="opportunity", label="Sale opportunity", type="reference", refers_to=(OPPORTUNITY,)),
 )
