@@ -11,60 +11,22 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
+from msgspec import structs
 
 from hub.contract import Setting
+from hub.declared import CONNECTION_SETTINGS, DIAL_SETTINGS, HUB_SETTINGS, POSITIVE
 from hub.errors import ConfigError, nearest
 from hub.installed import connector_class, connector_names
 from hub.language.yaml_source import Document, read_yaml
 from hub.settings import NotSet, Secret, WrongValue, checked, resolved
 
-HUB_SETTINGS: tuple[Setting, ...] = (
-    Setting(name="company", about="The company's name, as pages show it.", default="Patchbay", example="Lumen Energy"),
-    Setting(name="country", about="ISO code: how a number without a country code is read where nothing nearer says so.",
-            required=True, example="ES"),
-    Setting(name="zone", about="IANA time zone of dates where a mapping declares none.", default="UTC",
-            example="Europe/Madrid"),
-    Setting(name="own_numbers", about="The company's own numbers and extensions: never looked up as a customer. "
-            "Further ones are learned from traffic.", kind="list", default=(), example=["+34911234567"]),
-    Setting(name="public_url", about="Where browsers and platforms reach this hub. By default http://HOST:PORT.",
-            kind="url", example="https://patchbay.example.com"),
-    Setting(name="host", about="The address to listen on (PATCHBAY_HOST).", default="127.0.0.1"),
-    Setting(name="port", about="The port to listen on (PATCHBAY_PORT).", kind="integer", default=8080),
-    Setting(name="database_url", about="The store (PATCHBAY_DATABASE_URL): SQLite or PostgreSQL. By default the file "
-            "patchbay.db in PATCHBAY_HOME.", kind="secret", example="postgresql://patchbay:…@db.example/patchbay"),
-    Setting(name="mappings", about="The folder of the mappings (PATCHBAY_MAPPINGS), from this file's folder. "
-            "By default `mappings` beside the folder of this file."),
-    Setting(name="screen_pop", about="The file of the screen pop's decision table, from this file's folder.",
-            default="screen_pop.yaml"),
-    Setting(name="max_body_bytes", about="The largest body that a hook may have.", kind="integer", default=1 << 20),
-    Setting(name="lease_seconds", about="After how long without a sign of life a node's deliveries are another's to take.",
-            kind="number", default=60.0),
-    Setting(name="longest_retry_seconds", about="The longest wait between two tries of a delivery; it doubles up to this.",
-            kind="number", default=600.0),
-    Setting(name="give_up_after_hours", about="A delivery that fails for so long is parked for a person.", kind="number",
-            default=24.0),
-    Setting(name="sample", about="Fill an empty embedded CRM with sample people at the first start.", kind="boolean",
-            default=False),
-)  # fmt: skip
-CONNECTION_SETTINGS: tuple[Setting, ...] = (
-    Setting(name="connector", about="Which connector it uses.", required=True, example="webhook"),
-    Setting(name="concurrency", about="How many calls at the same time.", kind="integer", default=4),
-    Setting(name="calls_per_second", about="At most so many calls a second.", kind="number"),
-    Setting(name="calls_per_day", about="At most so many calls a UTC day; then it pauses till midnight.",
-            kind="integer"),
-    Setting(name="timeout_seconds", about="How long to wait for an answer.", kind="number", default=30.0),
-    Setting(name="private_network", about="Whether it may reach loopback and private addresses.", kind="boolean",
-            default=False),
-)  # fmt: skip
 SECTIONS = ("connections", "dial")
 CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-POSITIVE = ("concurrency", "calls_per_second", "calls_per_day", "timeout_seconds", "max_body_bytes", "lease_seconds",
-            "longest_retry_seconds", "give_up_after_hours")  # fmt: skip
 
 
 def hub_settings() -> tuple[Setting, ...]:
-    """The settings of the hub itself."""
-    return HUB_SETTINGS
+    """The settings of the hub itself; those below `dial:` are named with it."""
+    return (*HUB_SETTINGS, *(structs.replace(setting, name=f"dial.{setting.name}") for setting in DIAL_SETTINGS))
 
 
 def connection_settings() -> tuple[Setting, ...]:
@@ -102,7 +64,6 @@ class Config:
     port: int
     connections: dict[str, ConnectionConfig]
     own_numbers: tuple[str, ...] = ()
-    screen_pop: dict[str, Any] = field(default_factory=dict)  # checked by hub.desk.rules
     screen_pop_file: Path | None = None  # the decision table, where there is one
     dial: dict[str, Any] = field(default_factory=dict)  # checked by hub.desk.dial
     max_body_bytes: int = 1 << 20
@@ -166,13 +127,18 @@ class _Reading:
             connections=self._connections(top.get("connections") or {}),
             own_numbers=told["own_numbers"],
             screen_pop_file=screen_pop if screen_pop.exists() else None,
-            dial=self._resolved(("dial",), self._mapping(("dial",), top.get("dial") or {})),
+            dial=self._dial(self._mapping(("dial",), top.get("dial") or {})),
             max_body_bytes=told["max_body_bytes"],
             lease_seconds=told["lease_seconds"],
             longest_retry_seconds=told["longest_retry_seconds"],
             give_up_after_hours=told["give_up_after_hours"],
             sample=told["sample"],
         )
+
+    def _dial(self, given: dict[str, Any]) -> dict[str, Any]:
+        self._known_names(("dial",), given, [setting.name for setting in DIAL_SETTINGS])
+        told = self._settings(("dial",), given, DIAL_SETTINGS, {})
+        return {name: list(told[name]) if isinstance(told[name], tuple) else told[name] for name in given}
 
     def _plausible(self, told: Mapping[str, Any]) -> None:
         if told["country"].upper() not in phonenumbers.SUPPORTED_REGIONS:

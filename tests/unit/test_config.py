@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from hub.config import Config, connection_settings, hub_settings, load_config
 from hub.contract import Setting
+from hub.declared import DIAL_SETTINGS
+from hub.desk.dial_plan import DialPlan, dial_plan
 from hub.errors import ConfigError
 from hub.settings import NotSet, Secret, WrongValue, checked, resolved
 
@@ -119,6 +122,10 @@ def test_no_secret_is_in_a_repr(tmp_path: Path) -> None:
             "country: ES\nconnections:\n  a:\n    connector: webhook\n    secrets: x\n    concurrency: 0\n",
             "hub.yaml:6: concurrency has to be more than 0",
         ),
+        ("country: ES\ndial:\n  per_minit: 1\n",
+         'hub.yaml:3: there is no setting "per_minit" of dial, did you mean "per_minute"?'),
+        ("country: ES\ndial:\n  per_minute: -1\n", "hub.yaml:3: per_minute has to be more than 0"),
+        ("country: ES\ndial:\n  premium: 5\n", "hub.yaml:3: premium has to be true or false"),
         ("country: ES\ncompany: a\ncompany: b\n", "hub.yaml:3:"),
         ("country: ES\n  zone: x\n", "hub.yaml:2:"),
     ],
@@ -191,6 +198,12 @@ def test_a_secret_is_its_text_to_whoever_uses_it() -> None:
     assert secret == "geheim"
     assert secret.encode() == b"geheim"
     assert "geheim" not in repr({"a": [secret]})
+
+
+def test_the_dial_plan_has_the_declared_defaults(tmp_path: Path) -> None:
+    assert {setting.name: setting.default for setting in DIAL_SETTINGS} == asdict(DialPlan())
+    config = read(tmp_path, GOOD + "dial:\n  blocked_prefixes: ['+34803']\n  answer_seconds: 4\n")
+    assert dial_plan(config) == DialPlan(blocked_prefixes=("+34803",), answer_seconds=4.0)
 
 
 def test_every_setting_says_what_it_is_about() -> None:
