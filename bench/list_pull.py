@@ -138,7 +138,6 @@ def dlt_pull(rows: int, folder: Path) -> int:
         {"RUNTIME__LOG_LEVEL": "ERROR", "RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": str(folder)}
     )
     import dlt
-    import sqlalchemy
 
     from hub.language.mapping import compile_mapping
     from hub.phone import e164
@@ -159,7 +158,6 @@ def dlt_pull(rows: int, folder: Path) -> int:
     pipeline = dlt.pipeline("list_pull", destination=destination, dataset_name="lists", pipelines_dir=str(folder))
     pipeline.run(members())
     with pipeline.sql_client() as client, client.execute_query("SELECT count(*) FROM outgoing") as found:
-        assert isinstance(sqlalchemy.__version__, str)
         return int(found.fetchone()[0])
 
 
@@ -175,12 +173,13 @@ def measured(side: str, rows: int) -> dict[str, Any]:
 
 
 def run(rows: int = ROWS, dlt_rows: int = ROWS) -> dict[str, Any]:
-    """The figures; dlt's are absent where it is not installed."""
+    """The figures; dlt's are absent where it is not installed. Processor time tells the two apart on a busy machine."""
     hub = measured("hub", rows)
     figures: dict[str, Any] = {
         "bench": "list_pull",
         "rows": rows,
         "rows_per_second": hub["rows_per_second"],
+        "rows_per_processor_second": hub["rows_per_processor_second"],
         "floor": FLOOR_ROWS_PER_SECOND,
         "peak_mib": hub["peak_mib"],
         "ceiling_mib": CEILING_MIB,
@@ -188,11 +187,7 @@ def run(rows: int = ROWS, dlt_rows: int = ROWS) -> dict[str, Any]:
     held = hub["rows_per_second"] >= FLOOR_ROWS_PER_SECOND and hub["peak_mib"] <= CEILING_MIB
     if find_spec("dlt") is not None:
         dlt = measured("dlt", dlt_rows)
-        figures |= {
-            "dlt_rows": dlt_rows,
-            "dlt_rows_per_second": dlt["rows_per_second"],
-            "dlt_peak_mib": dlt["peak_mib"],
-        }
+        figures |= {f"dlt_{name}": value for name, value in dlt.items() if name not in ("side", "seconds")}
         figures["times_dlt"] = round(hub["rows_per_second"] / dlt["rows_per_second"], 1)
         held = held and figures["times_dlt"] > 1
     return figures | {"held": held}
@@ -200,18 +195,18 @@ def run(rows: int = ROWS, dlt_rows: int = ROWS) -> dict[str, Any]:
 
 def _one_side(side: str, rows: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="patchbay-bench-") as folder:
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         done = SIDES[side](rows, Path(folder))
-        took = time.perf_counter() - started
+        took, worked = time.perf_counter() - started, time.process_time() - worked
     if done != rows:
         raise SystemExit(f"{side}: {done} of {rows} rows arrived")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return {
         "side": side,
         "rows": rows,
         "seconds": round(took, 2),
         "rows_per_second": round(rows / took),
-        "peak_mib": peak,
+        "rows_per_processor_second": round(rows / worked),
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
 
 

@@ -63,13 +63,21 @@ class RowReader:
             do_not_call=self._do_not_call(facts),
             consent=self._consent(facts),
         )
-        body = msgspec.json.encode(facts).decode()
+        try:
+            body = msgspec.json.encode(facts).decode()
+        except UnicodeEncodeError:  # half of a surrogate pair: no store and no platform takes it
+            key = key.encode("utf-8", "backslashreplace").decode()
+            return Candidate(key, phone, "", "", "not mapped", "not mapped: the row holds text that is no Unicode")
         if not verdict.allowed:
             return Candidate(key, phone, "", body, verdict.reason, verdict.reason)
-        unwanted = self._mapping.skips(facts)
-        if unwanted is not None:
-            return Candidate(key, phone, "", body, "not wanted", f"not wanted: {unwanted}")
-        rendered = self._mapping.render(facts, {})
+        try:
+            unwanted = self._mapping.skips(facts)
+            if unwanted is not None:
+                return Candidate(key, phone, "", body, "not wanted", f"not wanted: {unwanted}")
+            rendered = self._mapping.render(facts, {})
+        except Exception as broke:  # noqa: BLE001  (somebody's mapping: it must not stop the other rows)
+            because = f"not mapped: the mapping broke: {type(broke).__name__}"
+            return Candidate(key, phone, "", body, "not mapped", because)
         if rendered.problems:
             named = "; ".join(f"{field}: {problem}" for field, problem in rendered.problems.items())
             return Candidate(key, phone, "", body, "not mapped", f"not mapped: {named}")

@@ -182,6 +182,31 @@ def test_a_row_that_cannot_be_mapped_is_named_and_keeps_its_place(spring: Stand,
     assert spring.members()["1"][0] == "on"
 
 
+def test_a_hostile_row_stops_nobody_else(spring: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    spring.crm.put("1", "612345601", first_name="half \ud83d")
+    spring.crm.put("2", "612345602", first_name="zero \x00 byte")
+    spring.crm.put("3", "6" * 5000)
+    spring.crm.put("4", "612345604", first_name="'; DROP TABLE list_members; --")
+    spring.crm.put("5", "612345605", first_name={"nested": ["deep"]})
+    spring.crm.put("6", "612345606", first_name="breaks it")
+    mapping = spring.mappings.current("spring")
+    render = type(mapping).render
+
+    def broken(self: Any, facts: Any, found: Any, **options: Any) -> Any:
+        if facts["member"]["first_name"] == "breaks it":
+            raise ZeroDivisionError
+        return render(self, facts, found, **options)
+
+    monkeypatch.setattr(type(mapping), "render", broken)
+    counts = spring.lists.pull("spring")
+    assert counts.read == 6
+    assert {"2", "4"} <= set(spring.queued())
+    assert spring.bodies()["2"]["first_name"] == "zero \x00 byte"
+    assert spring.members()["1"] == ("left_out", "not mapped: the row holds text that is no Unicode")
+    assert spring.members()["3"] == ("left_out", "unusable number")
+    assert spring.members()["6"] == ("left_out", "not mapped: the mapping broke: ZeroDivisionError")
+
+
 # --- who leaves ----------------------------------------
 
 
