@@ -106,7 +106,7 @@ def softphone_app(platform: Platform, hooks: HookSender, faults: Faults, token: 
     def call(id: str) -> Response:
         return jsonify(platform.call(id))
 
-    @app.put("/v1/lists/<name>/contacts")
+    @app.put("/v1/lists/<path:name>/contacts")
     def put_contacts(name: str) -> Response:
         rows = _told().get("rows")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -115,11 +115,11 @@ def softphone_app(platform: Platform, hooks: HookSender, faults: Faults, token: 
             raise Refused(413, f"{len(rows)} rows; at most {ROWS_AT_MOST} a call")
         return jsonify(results=platform.put_contacts(name, rows))
 
-    @app.get("/v1/lists/<name>/contacts")
+    @app.get("/v1/lists/<path:name>/contacts")
     def contacts(name: str) -> Response:
         return jsonify(contacts=platform.contacts(name))
 
-    @app.post("/v1/lists/<name>/run")
+    @app.post("/v1/lists/<path:name>/run")
     def run_list(name: str) -> tuple[Response, int]:
         return jsonify(interactions=platform.run_list(name, _told())), 202
 
