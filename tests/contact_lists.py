@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ from hub.contract import Manifest
 from hub.errors import Rejected
 from hub.flow.lists import ContactLists
 from hub.flow.mappings import Mappings
-from hub.model import Page, Query
+from hub.model import Page, Query, Receipt, Row, Target
 from hub.store.database import Store
 from hub.store.schema import deliveries, list_members
 
@@ -104,6 +104,31 @@ class PagedCrm:
             number += 1
 
 
+class Dialler:
+    """A platform that keeps contact lists."""
+
+    manifest: ClassVar[Manifest] = Manifest(
+        name="dialler", title="Dialler", about="For tests.", family="platform", idempotency="native-upsert"
+    )
+
+    def __init__(self) -> None:
+        self.contacts: dict[str, dict[str, Any]] = {}
+        self.targets: set[tuple[str, str]] = set()
+
+    def write(self, target: Target, rows: Sequence[Row]) -> list[Receipt]:
+        """Take and drop contacts."""
+        self.targets.add((target.object, target.options["list"]))
+        receipts = []
+        for row in rows:
+            if row.action == "remove":
+                gone = self.contacts.pop(row.key, None)
+                receipts.append(Receipt(key=row.key, outcome="unchanged" if gone is None else "removed"))
+            else:
+                self.contacts[row.key] = row.fields
+                receipts.append(Receipt(key=row.key, outcome="updated"))
+        return receipts
+
+
 def _order(id: str) -> tuple[int, str]:
     return len(id), id
 
@@ -114,6 +139,7 @@ class Stand:
 
     store: Store
     crm: PagedCrm
+    dialler: Dialler
     lists: ContactLists
     mappings: Mappings
     config: Config
@@ -152,9 +178,13 @@ class Stand:
 
 def stand(store: Store, tmp_path: Path, source: str = SPRING, own_numbers: tuple[str, ...] = ()) -> Stand:
     """Contact lists on `store` that pull from a paged CRM by the mapping `source`."""
-    crm = PagedCrm()
-    declared = ConnectionConfig("crm", "paged", {})
-    connections = Connections({"crm": Connection("crm", declared, crm)})
+    crm, dialler = PagedCrm(), Dialler()
+    connections = Connections(
+        {
+            "crm": Connection("crm", ConnectionConfig("crm", "paged", {}), crm),
+            "dialler": Connection("dialler", ConnectionConfig("dialler", "dialler", {}), dialler),
+        }
+    )
     config = Config(
         file=tmp_path / "hub.yaml", company="Test", country="ES", zone="Europe/Madrid", public_url="http://127.0.0.1",
         home=tmp_path, mappings=tmp_path, database_url="", host="127.0.0.1", port=0, connections={},
@@ -162,4 +192,4 @@ def stand(store: Store, tmp_path: Path, source: str = SPRING, own_numbers: tuple
     )  # fmt: skip
     mappings = Mappings(store, country="ES", zone="Europe/Madrid")
     mappings.publish(source, by="test")
-    return Stand(store, crm, ContactLists(store, connections, mappings, config), mappings, config, connections)
+    return Stand(store, crm, dialler, ContactLists(store, connections, mappings, config), mappings, config, connections)

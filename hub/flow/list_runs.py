@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection
 
 from hub.clock import from_ms, now_ms
 from hub.errors import PatchbayError
@@ -18,6 +17,9 @@ from hub.language.mapping import Mapping
 from hub.language.source import ListSource
 from hub.store import lists as sql
 from hub.store.database import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 RESUME_WITHIN_MS = 24 * 3600 * 1000  # a CRM's cursor does not live for ever
 

@@ -14,13 +14,11 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import Connection as Transaction
-from sqlalchemy.exc import DBAPIError
 
 from hub.clock import now_ms
 from hub.config import Config
@@ -40,6 +38,9 @@ from hub.store.database import Store, open_store
 from hub.store.desk import learned_numbers
 from hub.store.intake import may_pass
 from hub.store.schema import metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection as Transaction
 
 LEASE_SECONDS = 180.0
 PORTION = 5000
@@ -252,7 +253,7 @@ class ContactLists:
                     _write(conn, changes)
                     self._runs.keep(conn, kept)
                 break
-            except DBAPIError as error:
+            except Exception as error:
                 tries -= 1
                 if not tries or not may_pass(error):
                     raise

@@ -13,7 +13,6 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy.exc import SQLAlchemyError
 
 from hub.clock import now_ms
 from hub.errors import PatchbayError
@@ -129,7 +128,7 @@ class Schedules:
         while not self._stopping:
             try:
                 self.look()
-            except (PatchbayError, SQLAlchemyError) as failure:
+            except Exception as failure:  # noqa: BLE001  (a store that is away for a while: the next look may do)
                 log.error("lists_not_looked_at", error=type(failure).__name__)
             self._rung.wait(self._look_seconds)
             self._rung.clear()

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from hub.errors import ConfigError, NotPermitted, Rejected, Unavailable
+from hub.flow.deliver import Deliverer
 from hub.flow.list_runs import LeaseLost, ListBusy
 from hub.flow.lists import HubStopping
 from hub.flow.membership import Outcome
@@ -541,6 +542,33 @@ def test_the_simulation_of_a_first_load(spring: Stand) -> None:
     assert seen == [3, 6]
     assert spring.members() == {}
     assert spring.lists.status("spring").run is None
+
+
+# --- and on to the platform ----------------------------------------
+
+
+def test_what_is_pulled_while_deliveries_run_arrives_as_it_is_in_the_end(spring: Stand, store: Store) -> None:
+    deliverer = Deliverer(store, spring.connections, spring.mappings, spring.config)
+    deliverer.start()
+    try:
+        for round_ in range(6):
+            for number in range(1, 25):
+                if (number + round_) % 5:
+                    spring.crm.put(str(number), f"6123456{number:02d}", first_name=f"Round {round_}")
+                elif str(number) in spring.crm.members:
+                    spring.crm.drop(str(number))
+            spring.lists.pull("spring", full=bool(round_ % 2))
+        never_call(store, "+34612345601")
+        spring.lists.sweep()
+        assert deliverer.drain(60)
+    finally:
+        deliverer.close()
+    assert spring.dialler.targets == {("contact_list", "spring")}
+    assert spring.dialler.contacts == {
+        id: {"phone": f"+346123456{int(id):02d}", "first_name": row["first_name"]}
+        for id, (_, row) in spring.crm.members.items()
+        if id != "1"
+    }
 
 
 # --- who pulls ----------------------------------------
