@@ -11,14 +11,19 @@ _PARAGRAPHS = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "t
 _LINES = frozenset(["div", "li", "tr", "section", "article", "header", "footer", "address", "dt", "dd", "hr", "form"])
 _SPACE = re.compile(r"[ \t\r\n\f\xa0]+")
 _LINK = re.compile(r"https?://|mailto:|tel:", re.IGNORECASE)
-_NO_TAG = re.compile(r"<(?![A-Za-z]|/[A-Za-z]|!DOCTYPE)", re.IGNORECASE)
+# A `<` that begins no whole tag. Possessive and bounded, so that each one is looked at for a short while only.
+# A whole tag, a declaration, or a `<` that begins neither. Possessive and bounded: each `<` is looked at for a short while.
+_TAG = re.compile(
+    r"""<(?:(/?[A-Za-z][A-Za-z0-9]*)((?:[^<>"']++|"[^"]{0,2000}+"|'[^']{0,2000}+'){0,100}+)>|[!?][^<>]*+>)?"""
+)
+_ATTRIBUTE = re.compile(r"""(?<![\w-])(href|alt)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 
 
 def html_to_text(html: str) -> str:
     """The text of `html`: paragraphs stay paragraphs, a link keeps its address, scripts and styles are dropped."""
     reader = _Reader()
-    # Comments and a `<` that opens no tag go first: html.parser would search the rest of the text for each one's end.
-    reader.feed(_NO_TAG.sub("&lt;", _without_comments(html)))
+    # Cleaned first: html.parser would search the rest of the text for the end of everything that is begun and not closed.
+    reader.feed(_TAG.sub(_clean, _without_comments(html)))
     reader.close()
     return reader.text()
 
@@ -27,6 +32,18 @@ def text_to_html(text: str) -> str:
     """`text` as HTML that shows just that: escaped, an empty line begins a paragraph, a line stays a line."""
     paragraphs = re.split(r"\n[ \t]*\n\s*", text.replace("\r\n", "\n").replace("\r", "\n").strip())
     return "".join(f"<p>{escape(paragraph).replace(chr(10), '<br>')}</p>" for paragraph in paragraphs if paragraph)
+
+
+def _clean(tag: re.Match[str]) -> str:
+    name, rest = tag.groups()
+    if name is None:
+        return "&lt;" if tag.end() - tag.start() == 1 else ""
+    attributes = ""
+    for attribute in _ATTRIBUTE.finditer(rest):
+        value = next(part for part in attribute.groups()[1:] if part is not None)
+        value = value.replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+        attributes += f' {attribute.group(1).lower()}="{value}"'
+    return f"<{name}{attributes}>"
 
 
 def _without_comments(html: str) -> str:

@@ -130,9 +130,10 @@ class Scope:
         raise PathError(self._unknown(parts, at, shape.parts))
 
     def _unknown(self, parts: tuple[str, ...], at: int, known: MappingOf[str, Shape]) -> str:
-        paths = [path for path, _ in self.leaves()]
+        paths = [path for path, _ in self.leaves()] if at == 0 else []
         right = _same_end(parts[0], paths) if len(parts) == 1 else ""  # `talk_seconds` for `interaction.talk_seconds`
-        right = right or nearest(written(parts), [written((*parts[:at], word, *parts[at + 1 :])) for word in known])
+        near = [word for word in known if nearest(parts[at], [word])]
+        right = right or nearest(written(parts), [written((*parts[:at], word, *parts[at + 1 :])) for word in near])
         right = right or nearest(written(parts), paths)
         listed = "" if right else f" (known here: {', '.join(sorted(known))})"
         return f'there is no path "{written(parts)}"{right}{listed}'

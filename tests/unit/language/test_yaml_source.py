@@ -100,7 +100,10 @@ def test_what_is_refused_says_where(text: str, says: str) -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.text(st.characters(codec="ascii", exclude_categories=["C"])),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**17), 10**17)
+    | st.text(st.characters(codec="ascii", exclude_categories=["C"])),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abcé_ ", min_size=1), inner, max_size=4),
     max_leaves=20,
 )
