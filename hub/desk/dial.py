@@ -17,7 +17,6 @@ from typing import Any, Literal, cast
 import msgspec
 import structlog
 from msgspec import Struct
-from sqlalchemy import Row
 
 from hub.clock import now_ms
 from hub.config import Config
@@ -140,15 +139,15 @@ class Dialer:
         if self._own.whose(number) is not None:
             raise DialRefused("own-number", "This is one of our own numbers.")
         with self._store.read() as conn:
-            entry = desk.may_not_be_called(conn, number)
-        if entry is not None:
-            raise DialRefused("do-not-call", f"This number must not be called (do-not-call list, from {entry.source}).")
+            source = desk.may_not_be_called(conn, number)
+        if source is not None:
+            raise DialRefused("do-not-call", f"This number must not be called (do-not-call list, from {source}).")
 
     # --- once ----------------------------------------
 
     def _entered(
         self, conn: Any, request: DialRequest, key: str, digest: str, platform: str, link: Link, clicked_at: int
-    ) -> Row[Any] | None:
+    ) -> desk.Dial | None:
         """Enter the dial. Where it is a double click: the first one's row, and this key stands for it from now on."""
         first = desk.latest_dial(conn, request.agent, digest, clicked_at - int(self.plan.double_click_seconds * 1000))
         recent = desk.dial_moments(conn, request.agent, clicked_at - MINUTE_MS)
@@ -206,7 +205,7 @@ class Dialer:
 
     # --- the answer ----------------------------------------
 
-    def _repeated(self, row: Row[Any], digest: str) -> Dialled:
+    def _repeated(self, row: desk.Dial, digest: str) -> Dialled:
         if row.digest != digest:
             raise KeyReused("This Idempotency-Key was used for another request; make a new key for each click.")
         waited_until = time.monotonic() + self.plan.answer_seconds
@@ -222,7 +221,7 @@ class Dialer:
         assert row is not None
         return self._dialled(row)
 
-    def _dialled(self, row: Row[Any]) -> Dialled:
+    def _dialled(self, row: desk.Dial) -> Dialled:
         overdue = row.state == "requested" and now_ms() - row.created_at >= self.plan.answer_seconds * 1000
         return Dialled(
             id=row.id,

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
@@ -17,6 +18,23 @@ DIAL_LOCK = 0x6469616C  # "dial": the first half of the advisory lock that order
 # --- dials ----------------------------------------
 
 
+class Dial(Struct, frozen=True, kw_only=True):
+    """One row of `dials`."""
+
+    id: str
+    digest: str
+    connection: str
+    agent: str
+    to: str
+    record: str | None
+    state: str
+    reason: str | None
+    note: str | None
+    interaction: str | None
+    double_of: str | None
+    created_at: int
+
+
 def lock_agent(conn: Connection, agent: str) -> None:
     """Let one click of `agent` at a time pass, until the transaction ends. SQLite has one writer anyway."""
     if conn.dialect.name == "postgresql":
@@ -24,25 +42,26 @@ def lock_agent(conn: Connection, agent: str) -> None:
         conn.execute(select(func.pg_advisory_xact_lock(DIAL_LOCK, half)))
 
 
-def dial_of_key(conn: Connection, key: str) -> Row[Any] | None:
+def dial_of_key(conn: Connection, key: str) -> Dial | None:
     """The dial that this idempotency key made."""
-    return conn.execute(select(dials).where(dials.c.idempotency_key == key)).first()
+    return _dial(conn.execute(select(dials).where(dials.c.idempotency_key == key)).first())
 
 
-def dial_of_id(conn: Connection, id: str) -> Row[Any] | None:
+def dial_of_id(conn: Connection, id: str) -> Dial | None:
     """The dial `id`."""
-    return conn.execute(select(dials).where(dials.c.id == id)).first()
+    return _dial(conn.execute(select(dials).where(dials.c.id == id)).first())
 
 
-def latest_dial(conn: Connection, agent: str, digest: str, since: int) -> Row[Any] | None:
+def latest_dial(conn: Connection, agent: str, digest: str, since: int) -> Dial | None:
     """The newest dial since then that the same agent asked for in the same words and that was not refused."""
-    return conn.execute(
+    statement = (
         select(dials)
         .where(dials.c.agent == agent, dials.c.created_at >= since, dials.c.digest == digest)
         .where(dials.c.state != "refused", dials.c.double_of.is_(None))
         .order_by(dials.c.created_at.desc())
         .limit(1)
-    ).first()
+    )
+    return _dial(conn.execute(statement).first())
 
 
 def dial_moments(conn: Connection, agent: str, since: int) -> list[int]:
@@ -71,9 +90,13 @@ def settle_dial(conn: Connection, id: str, state: str, reason: str, interaction:
     )
 
 
-def may_not_be_called(conn: Connection, phone: str) -> Row[Any] | None:
-    """The do-not-call entry of an E.164 number."""
-    return conn.execute(select(do_not_call).where(do_not_call.c.phone == phone)).first()
+def may_not_be_called(conn: Connection, phone: str) -> str | None:
+    """Where the do-not-call entry of an E.164 number is from; None where it has none."""
+    return conn.scalar(select(do_not_call.c.source).where(do_not_call.c.phone == phone))
+
+
+def _dial(row: Row[Any] | None) -> Dial | None:
+    return None if row is None else Dial(**{name: getattr(row, name) for name in Dial.__struct_fields__})
 
 
 # --- own numbers ----------------------------------------
