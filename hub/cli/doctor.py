@@ -10,8 +10,6 @@ from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import click
-from sqlalchemy import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from hub.cli.sandbox import is_taken
 from hub.cli.told import say
@@ -19,9 +17,7 @@ from hub.clock import now_ms
 from hub.config import Config, config_file_of, home_of, load_config
 from hub.credentials import as_if_made, credentials_file
 from hub.errors import PatchbayError
-from hub.store.database import open_store
-from hub.store.listings import clock_of
-from hub.store.upgrade import revision_of
+from hub.store.health import health
 
 LOW_DISK, LITTLE_DISK = 200 << 20, 2 << 30
 CLOCK_APART_MS = 2_000  # of ±5 minutes that a hook's signature may be off
@@ -78,35 +74,22 @@ def _home(env: dict[str, str]) -> Iterator[Finding]:
 
 
 def _store(config: Config) -> Iterator[Finding]:
-    name = make_url(config.database_url).render_as_string(hide_password=True)
-    try:
-        store = open_store(config.database_url)
-    except (SQLAlchemyError, ImportError, OSError) as error:
-        yield "wrong", f"store: {name} cannot be opened: {_first_line(error)}"
+    found = health(config.database_url)
+    what = f"store: {found.name}"
+    if found.problem:
+        yield "wrong", f"{what} {found.problem}"
         return
-    try:
-        held, newest = revision_of(store)
-        theirs = clock_of(store)
-    except SQLAlchemyError as error:
-        yield "wrong", f"store: {name} does not answer: {_first_line(error)}"
-        return
-    finally:
-        store.close()
-    if held == newest:
-        yield "ok", f"store: {name}, schema {held}"
-    elif held is None:
-        yield "look", f"store: {name} is empty; `patchbay serve` makes its tables"
+    if found.revision == found.newest:
+        yield "ok", f"{what}, schema {found.revision}"
+    elif found.revision is None:
+        yield "look", f"{what} is empty; `patchbay serve` makes its tables"
     else:
-        yield "look", f"store: {name} is at schema {held}; the next start brings it to {newest}"
-    apart = abs(now_ms() - theirs)
-    yield (
-        ("ok", "clock: the same as the store's")
-        if apart < CLOCK_APART_MS
-        else (
-            "wrong",
-            f"clock: {apart / 1000:.0f} seconds apart from the store's; run a time service (NTP) on both machines",
-        )
-    )
+        yield "look", f"{what} is at schema {found.revision}; the next start brings it to {found.newest}"
+    apart = abs(now_ms() - found.clock_ms)
+    if apart < CLOCK_APART_MS:
+        yield "ok", "clock: the same as the store's"
+    else:
+        yield "wrong", f"clock: {apart / 1000:.0f} s apart from the store's; run a time service (NTP) on both machines"
 
 
 def _ports(config: Config) -> Iterator[Finding]:
@@ -124,7 +107,3 @@ def _address(config: Config) -> Iterator[Finding]:
         yield "look", f"address: {config.public_url} is not encrypted; put TLS in front and set public_url to https://…"
     else:
         yield "ok", f"address: {config.public_url}"
-
-
-def _first_line(error: BaseException) -> str:
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

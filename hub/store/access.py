@@ -13,7 +13,6 @@ from functools import cache
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from werkzeug.security import check_password_hash, generate_password_hash
 
 from hub.clock import from_ms, now_ms
 from hub.errors import PatchbayError, nearest
@@ -30,6 +29,7 @@ SCOPES: dict[str, str] = {
     "connections": "check, pause and resume connections",
     "admin": "everything else: bodies that could not be read, tokens",
 }
+SCRYPT, SCRYPT_MEMORY = (2**15, 8, 1), 64 << 20  # cost, block size, lanes; bytes
 TOKEN_PREFIX = "pb_"  # noqa: S105  # so that a leaked token can be recognised by what it looks like
 
 
@@ -116,7 +116,7 @@ class Access:
         """Make `password` the user's. An equal one is left as it is, so signed-in sessions stay."""
         if self.stamp_of(user, password):
             return
-        values = {"password": generate_password_hash(password, method="scrypt"), "created_at": now_ms()}
+        values = {"password": _hashed(password), "created_at": now_ms()}
         with self._store.write() as connection:
             if not connection.execute(update(users).where(users.c.name == user).values(values)).rowcount:
                 connection.execute(insert(users).values(name=user, **values))
@@ -124,7 +124,7 @@ class Access:
     def stamp_of(self, user: str, password: str) -> str | None:
         """The user's stamp when the password is right. An unknown user costs the same time as a wrong password."""
         stored = self._password(user)
-        right = check_password_hash(stored or _nobodys_password(), password)
+        right = _is_right(password, stored or _nobodys_password())
         return _stamp(stored) if stored and right else None
 
     def has_stamp(self, user: str, stamp: str) -> bool:
@@ -147,10 +147,21 @@ class Access:
             return str(connection.execute(select(keys.c.value).where(keys.c.name == name)).scalar_one())
 
 
+def _hashed(password: str, salt: str = "") -> str:
+    salt = salt or secrets.token_hex(16)
+    cost, block, lanes = SCRYPT
+    made = hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), n=cost, r=block, p=lanes, maxmem=SCRYPT_MEMORY)
+    return f"scrypt${salt}${made.hex()}"
+
+
+def _is_right(password: str, stored: str) -> bool:
+    return secrets.compare_digest(_hashed(password, stored.split("$")[1]), stored)
+
+
 def _stamp(password_hash: str) -> str:
     return hashlib.sha256(password_hash.encode()).hexdigest()[:24]
 
 
 @cache
 def _nobodys_password() -> str:
-    return generate_password_hash(secrets.token_hex(16), method="scrypt")
+    return _hashed(secrets.token_hex(16))

@@ -6,20 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select, text
-from sqlalchemy.exc import SQLAlchemyError
 
-from hub.store.database import Store
 from hub.store.schema import deliveries, interactions, unread
-
-
-def answers(store: Store) -> bool:
-    """Whether the store answers."""
-    try:
-        with store.read() as connection:
-            connection.execute(text("SELECT 1"))
-    except SQLAlchemyError:
-        return False
-    return True
 
 
 def interactions_by_key(connection: Connection, key: str, of: str | None = None) -> Sequence[Row[Any]]:
@@ -51,17 +39,6 @@ def unread_page(connection: Connection, *, of: str | None, before: int | None, l
 def unread_one(connection: Connection, id: int) -> Row[Any] | None:
     """One body that could not be read, with it."""
     return connection.execute(select(unread).where(unread.c.id == id)).first()
-
-
-def clock_of(store: Store) -> int:
-    """What time the store's machine has, in milliseconds since 1970."""
-    clock = (
-        "(julianday('now') - 2440587.5) * 86400000"
-        if store.is_sqlite
-        else "extract(epoch from clock_timestamp()) * 1000"
-    )
-    with store.read() as connection:
-        return int(connection.execute(text(f"SELECT {clock}")).scalar_one())
 
 
 def latest_interactions(connection: Connection, limit: int) -> Sequence[Row[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from flask import Blueprint, Response
 
-from hub.store.listings import answers
+from hub.store.health import answers
 from hub.web.current import the_hub
 
 pages = Blueprint("health", __name__)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Blueprint, render_template
-from sqlalchemy import Connection
 
 from hub.flow import pauses
 from hub.flow.subject import interaction_subject, parts
@@ -13,6 +14,9 @@ from hub.store.deliveries import Delivery, Filter
 from hub.store.listings import latest_interactions
 from hub.web.api.connections import shown
 from hub.web.current import the_hub
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 pages = Blueprint("start", __name__)
 
