@@ -11,8 +11,8 @@ import msgspec
 from hub import model
 from hub.cli.reference import cli_reference
 from hub.config import hub_settings, connection_settings
-from hub.connections import connector_class, connector_names
 from hub.contract import Setting, capabilities
+from hub.installed import connector_class, connector_names
 from hub.language.reference import reference as language_reference
 from hub.web.openapi import api_reference
 
