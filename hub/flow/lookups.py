@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hub.connections import Connection
-from hub.errors import Unsupported
+from hub.errors import ConnectorError, Then, Throttled, Unsupported
 from hub.flow.calls import ConnectorBroke, Failed, Halving, called
 from hub.flow.consignment import Parcel, made
 from hub.model import Lookup, Record
@@ -21,6 +21,12 @@ class Asked:
         self._connection, self._still_ours = connection, still_ours
         self._answers: dict[Lookup, Answer] = {}
         self._halving: Halving[Lookup, Sequence[Record]] = Halving(self._find)
+
+    @property
+    def stopped(self) -> ConnectorError | None:
+        """Why no more calls may be made now: credentials, a quota, or that we were asked to slow down."""
+        error = self._halving.stopped
+        return error if error is not None and (error.then is Then.PAUSE or isinstance(error, Throttled)) else None
 
     @property
     def per_call(self) -> int:

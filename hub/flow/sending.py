@@ -25,6 +25,10 @@ def send(connection: Connection, consignment: Consignment, store: Store, still_o
     owned = [parcel for parcel in _upserts(consignment) if parcel.mapping.target.update == "owned"]
     if owned:
         _leave_to_people(owned, asked, store)
+    if asked.stopped is not None:
+        # The CRM does not take our calls just now: what needed no look-up waits as well.
+        for parcel in consignment.going():
+            parcel.fate = Failed(asked.stopped, sent=False)
     write(connection, consignment.going(), still_ours)
 
 

@@ -6,7 +6,7 @@ Ringing never waits for the database: the thread sends what was rung since it la
 from __future__ import annotations
 
 import contextlib
-import select
+import selectors
 import socket
 import threading
 import uuid
@@ -74,6 +74,12 @@ class Bells:
                 self._stopping.wait(RECONNECT_SECONDS)
 
     def _carry(self, connection: psycopg.Connection) -> None:
+        with selectors.DefaultSelector() as either:
+            either.register(connection.fileno(), selectors.EVENT_READ)
+            either.register(self._nudged, selectors.EVENT_READ)
+            self._carry_until_stopped(connection, either)
+
+    def _carry_until_stopped(self, connection: psycopg.Connection, either: selectors.BaseSelector) -> None:
         while True:
             stopping = self._stopping.is_set()
             with self._lock:
@@ -86,6 +92,6 @@ class Bells:
                     self._heard(channel)
             if stopping:
                 return
-            ready, _, _ = select.select([connection.fileno(), self._nudged.fileno()], [], [])
-            if self._nudged.fileno() in ready:
-                self._nudged.recv(4096)
+            for ready, _ in either.select():
+                if ready.fileobj is self._nudged:
+                    self._nudged.recv(4096)

@@ -371,6 +371,20 @@ def test_a_failing_look_up_holds_up_only_who_needs_it(store: Store) -> None:
     assert states(rig) == {"delivered": 2}
 
 
+def test_a_throttled_look_up_stops_the_whole_claim(store: Store) -> None:
+    def lookups(facts: Any) -> dict[str, list[Lookup]]:
+        remote = facts["interaction"].get("remote")
+        return {"caller": [Lookup("contact", "phone", remote)]} if remote else {}
+
+    rig = Rig(store, StubCrm(), StubMapping(lookups=lookups))
+    put_calls(store, "a", remote="+1")
+    put_calls(store, "b")
+    rig.crm.find_faults.append(Throttled("429", 60))
+    rig.deliverer.run_once("crm")
+    assert not rig.crm.writes
+    assert [(one.state, one.attempts) for one in rig.all()] == [("pending", 0)] * 2
+
+
 # --- pauses and budgets ----------------------------------------
 
 
