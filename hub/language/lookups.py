@@ -73,7 +73,10 @@ def choose_one(records: Sequence[Record], policy: Policy) -> Choice:
         return Choice(records[0])
     different = list({(record.object, record.id): record for record in records}.values())
     if policy.kind == "first" and len(different) > 1:
-        different = _of_first(different, policy.objects)
+        preferred = _of_first(different, policy.objects)
+        if not preferred:
+            return Choice(None, f"{len(different)} records match, and none is of {', '.join(policy.objects)}")
+        different = preferred
     if len(different) <= 1:
         return Choice(different[0] if different else None)
     if policy.kind in ("newest", "oldest"):
