@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,15 +30,16 @@ from hub.errors import InvalidEvent, PatchbayError
 from hub.flow.intake_group import Arrival, Taken, take_in
 from hub.flow.subject import subject_of
 from hub.flow.triggers import Mappings
-from hub.model import Event
+from hub.model import Event, WireEvent
 from hub.store import intake
 from hub.store.database import Store
 
 AT_ONCE = 500  # events in one transaction, unless a single accept brings more
-WAITING_AT_MOST = 20_000  # events; beyond it the sender is asked to come again
+WAITING_AT_MOST = 64 << 20  # bytes of JSON, roughly; beyond it the sender is asked to come again
+ASSUMED_BYTES = 2_000  # of an event whose JSON we do not have
 TRIES = 6  # of a transaction that other nodes got in the way of
 NUMBERS_AT_MOST = 100_000
-_NOT_KEPT = ("authorization", "cookie", "signature", "token", "secret", "password", "api-key")
+_NOT_KEPT = ("auth", "cookie", "signature", "token", "secret", "password", "api-key")
 
 log = structlog.get_logger()
 
@@ -63,8 +64,11 @@ class _Waiting:
     arrivals: Sequence[Arrival] = ()
     unread: dict[str, Any] | None = None
 
+    weight: int = 0
+
     @property
     def size(self) -> int:
+        """How many rows it makes, at least."""
         return len(self.arrivals) or 1
 
 
@@ -107,25 +111,25 @@ class Acceptor:
         Raises InvalidEvent where an event lacks what it is about, TooBusy where too much waits.
         """
         done: Future[Accepted] = Future()
-        self._put(_Waiting(done, arrivals_of(connection, events)))
+        self._put(_Waiting(done, arrivals_of(connection, events), weight=_weight(events)))
         return done
 
     async def accepted(self, connection: str, events: Sequence[Event]) -> Accepted:
         """As `accept`, for an event loop: it is woken once for all that one commit made durable."""
         done = asyncio.get_running_loop().create_future()
-        self._put(_Waiting(done, arrivals_of(connection, events)))
+        self._put(_Waiting(done, arrivals_of(connection, events), weight=_weight(events)))
         return cast("Accepted", await done)
 
     def keep_unread(self, connection: str, request: HookRequest, reason: str) -> Future[Accepted]:
         """Keep a proven body that cannot be read. The same body is kept once."""
         done: Future[Accepted] = Future()
-        self._put(_Waiting(done, unread=_unread(connection, request, reason)))
+        self._put(_Waiting(done, unread=_unread(connection, request, reason), weight=len(request.body)))
         return done
 
     async def kept_unread(self, connection: str, request: HookRequest, reason: str) -> None:
         """As `keep_unread`, for an event loop."""
         done = asyncio.get_running_loop().create_future()
-        self._put(_Waiting(done, unread=_unread(connection, request, reason)))
+        self._put(_Waiting(done, unread=_unread(connection, request, reason), weight=len(request.body)))
         await done
 
     def _put(self, waiting: _Waiting) -> None:
@@ -135,9 +139,9 @@ class Acceptor:
         with self._entry:
             if self._closed:
                 raise TooBusy("the hub is stopping")
-            if self._waiting and self._waiting + waiting.size > WAITING_AT_MOST:
-                raise TooBusy(f"{self._waiting} events wait for the store")
-            self._waiting += waiting.size
+            if self._waiting and self._waiting + waiting.weight > WAITING_AT_MOST:
+                raise TooBusy(f"{self._waiting >> 20} MiB of events wait for the store")
+            self._waiting += waiting.weight
             self._queue.put(waiting)
 
     # --- the committer's thread ----------------------------------------
@@ -149,7 +153,7 @@ class Acceptor:
             if batch:
                 self._commit(batch)
                 with self._entry:
-                    self._waiting -= sum(waiting.size for waiting in batch)
+                    self._waiting -= sum(waiting.weight for waiting in batch)
 
     def _next(self) -> tuple[list[_Waiting], bool]:
         """What waits now, at least one; and whether there may be more."""
@@ -184,11 +188,7 @@ class Acceptor:
                     new += 1
             answers.append(Accepted(new, len(waiting.arrivals) - new))
         _settle([waiting.done for waiting in batch], answers)
-        if taken.due:
-            self._store.wake("deliveries")
-        if taken.opted_out:
-            self._store.wake("do_not_call")
-        self._tell(taken.local_numbers)
+        self._ring(taken)
         return None
 
     def _commit_each(self, batch: Sequence[_Waiting]) -> None:
@@ -222,19 +222,20 @@ class Acceptor:
         )
         _settle([waiting.done for waiting in batch], [error] * len(batch))
 
-    def _tell(self, numbers: Iterable[tuple[str, str]]) -> None:
-        if self._on_local_number is None:
-            return
-        for connection, number in numbers:
-            if (connection, number) in self._numbers:
-                continue
-            if len(self._numbers) < NUMBERS_AT_MOST:
-                self._numbers.add((connection, number))
-            try:
-                self._on_local_number(connection, number)
-            except Exception as error:  # noqa: BLE001 (events are in; a number that is not learned is learned later)
-                self._numbers.discard((connection, number))
-                log.warning("own number not learned", error=type(error).__name__, connection=connection)
+    def _ring(self, taken: Taken) -> None:
+        """Tell the rest of the hub. What is missed here is found a moment later: the events are in."""
+        try:
+            if taken.due:
+                self._store.wake("deliveries")
+            if taken.opted_out:
+                self._store.wake("do_not_call")
+            if self._on_local_number is not None:
+                for connection, number in taken.local_numbers - self._numbers:
+                    self._on_local_number(connection, number)
+                    if len(self._numbers) < NUMBERS_AT_MOST:
+                        self._numbers.add((connection, number))
+        except Exception as error:  # noqa: BLE001 (nobody's trouble may stop the committer)
+            log.warning("accepted, but not everybody heard", error=type(error).__name__, at=_place(error))
 
 
 def arrivals_of(connection: str, events: Sequence[Event]) -> list[Arrival]:
@@ -246,6 +247,10 @@ def arrivals_of(connection: str, events: Sequence[Event]) -> list[Arrival]:
         except InvalidEvent as error:
             raise InvalidEvent(error.field if len(events) == 1 else f"[{n}].{error.field}", error.problem) from None
     return arrivals
+
+
+def _weight(events: Sequence[Event]) -> int:
+    return sum(len(event.wire) if isinstance(event, WireEvent) else ASSUMED_BYTES for event in events)
 
 
 def _unread(connection: str, request: HookRequest, reason: str) -> dict[str, Any]:

@@ -354,13 +354,25 @@ def test_a_listener_that_fails_stops_nobody(store: Store) -> None:
     running.close()
 
 
-def test_deliveries_are_rung_for_after_the_commit(store: Store, acceptor: Acceptor) -> None:
-    seen: list[int] = []
-    store.on_wake("deliveries", lambda: seen.append(len(outbox(store))))
-    acceptor.accept("pbx", [event("created", 0)]).result(30)
+def test_bells_are_rung_after_the_commit(store: Store, acceptor: Acceptor) -> None:
+    seen: list[tuple[str, int]] = []
+    store.on_wake("deliveries", lambda: seen.append(("deliveries", len(outbox(store)))))
+    store.on_wake("do_not_call", lambda: seen.append(("do_not_call", len(rows(store, do_not_call)))))
+    said = {"direction": "inbound", "remote": "+34612345678"}
+    acceptor.accept("pbx", [event("created", 0, interaction=said)]).result(30)
     acceptor.accept("pbx", [event("wrapped_up", 5)]).result(30)
+    acceptor.accept("pbx", [event("disposition_set", 2, disposition={"class": "do_not_contact"})]).result(30)
     acceptor.close()
-    assert seen == [1]
+    assert seen == [("deliveries", 1), ("deliveries", 1), ("do_not_call", 1)]
+
+
+def test_a_bell_that_fails_stops_nobody(store: Store, acceptor: Acceptor) -> None:
+    def fails() -> None:
+        raise RuntimeError
+
+    store.on_wake("deliveries", fails)
+    for n in range(2):
+        assert acceptor.accept("pbx", [event("wrapped_up", n)]).result(30).accepted == 1
 
 
 def hook(body: bytes) -> HookRequest:
@@ -432,13 +444,14 @@ def test_closing_commits_what_waits_and_takes_no_more(store: Store) -> None:
 
 
 def test_more_than_can_be_held_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accept, "WAITING_AT_MOST", 10)
+    monkeypatch.setattr(accept, "WAITING_AT_MOST", 3 << 20)
     running = Acceptor(store, LOG, "ES")
-    one = running.accept("pbx", [event("ended", n) for n in range(12)])  # a single large one is not refused for ever
-    with pytest.raises(TooBusy, match="12 events wait"):
+    one = running.accept("pbx", [event("ended", n) for n in range(2_000)])  # a single large one is not refused for ever
+    with pytest.raises(TooBusy, match="3 MiB of events wait"):
         running.accept("pbx", [event("ended", 13)])
     running.start()
-    assert one.result(30).accepted == 12
+    assert one.result(30).accepted == 2_000
+    assert running.accept("pbx", [event("ended", 14)]).result(30).accepted == 1
     running.close()
 
 
