@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote
@@ -125,7 +126,7 @@ class Tryton:
     def _by_contact(self, lookups: Sequence[Lookup]) -> list[list[Record]]:
         phones = searchable(lookup.value for lookup in lookups if lookup.by == "phone")
         mails = searchable(lookup.value.strip() for lookup in lookups if lookup.by == "email")
-        clauses: list[Any] = [[["type", "=", "email"], ["value", "ilike", literally(mail)]] for mail in mails]
+        clauses: list[Any] = [[["type", "=", "email"], ["value_compact", "ilike", literally(mail)]] for mail in mails]
         if phones:
             clauses.append([["type", "in", PHONES], ["value_compact", "in", phones]])
         answers = self._matched(lookups, clauses)
@@ -141,16 +142,13 @@ class Tryton:
 
     def _matched(self, lookups: Sequence[Lookup], clauses: list[Any]) -> list[list[Record]]:
         domain = [["party.active", "=", True], either(clauses)]
-        mechanisms = self._search(MECHANISM, domain) if clauses else []
-        answers = []
-        for lookup in lookups:
-            people: dict[int, Record] = {}
-            for mechanism in mechanisms:
-                party = mechanism["party."]
-                if party["id"] not in people and (match := self._reader.match(lookup, mechanism)):
-                    people[party["id"]] = self._record(PARTY, party, match)
-            answers.append(list(people.values()))
-        return answers
+        found: dict[tuple[str, str], dict[int, Record]] = defaultdict(dict)
+        for mechanism in self._search(MECHANISM, domain, FIELDS[MECHANISM]) if clauses else ():
+            party, match = mechanism["party."], Match(field=mechanism["type"], value=mechanism["value"])
+            for asked in self._reader.answers_to(mechanism):
+                found[asked].setdefault(party["id"], self._record(PARTY, party, match))
+        values = [lookup.value.strip().casefold() if lookup.by == "email" else lookup.value for lookup in lookups]
+        return [list(found.get((lookup.by, value), {}).values()) for lookup, value in zip(lookups, values, strict=True)]
 
     def _by_name(self, object: str, lookups: Sequence[Lookup]) -> list[list[Record]]:
         names = [_name_field(object, lookup) for lookup in lookups]
@@ -160,7 +158,8 @@ class Tryton:
             clauses += _name_clauses(object, name, values)
         if object == NOTE:
             self._writer.check_may_search_notes(names)
-        found = self._search(object, [*LIVE[object], either(clauses)]) if clauses else []
+        read = [*FIELDS[object], *(name for name in names if object != NOTE)]
+        found = self._search(object, [*LIVE[object], either(clauses)], read) if clauses else []
         return [
             [self._record(object, record, Match(field=name, value=lookup.value)) for record in found
              if _bears(object, record, name, lookup.value)]
@@ -182,9 +181,9 @@ class Tryton:
             for records in answers
         ]
 
-    def _search(self, object: str, domain: list[Any]) -> list[Found]:
-        order = [["id", "ASC"]]
-        found: list[Found] = self._rpc.read(f"model.{object}.search_read", domain, 0, None, order, FIELDS[object])
+    def _search(self, object: str, domain: list[Any], read: Sequence[str], size: int | None = None) -> list[Found]:
+        method, order = f"model.{object}.search_read", [["id", "ASC"]]
+        found: list[Found] = self._rpc.read(method, domain, 0, size, order, list(dict.fromkeys(read)))
         return found
 
     def _record(self, object: str, found: Found, match: Match | None = None) -> Record:
@@ -218,33 +217,29 @@ class Tryton:
         """Opportunities or parties by ascending id. `where` names Tryton's fields (`state`, `party.categories.name`…) with
         one value or a list. With a watermark: what changed since, a party's number, address or category included."""
         object = _known(query.object)
-        if object not in FIELDS or object == NOTE:
+        if object == NOTE:
             raise Unsupported(f"{object} is no list; pull {OPPORTUNITY} or {PARTY}")
         where = [*LIVE[object], *([name, "in", _many(value)] for name, value in query.where.items())]
         last, began = _place(query.cursor)
+        asked_at = self._tools.now()
         while True:
             ahead = [["id", ">", last]]
             removed: list[str] = []
             if query.watermark is None:
-                found = self._page(object, [*ahead, *where], query.size)
+                found = self._search(object, [*ahead, *where], FIELDS[object], query.size)
                 seen = [row["id"] for row in found]
             else:
                 changed = _changed(object, _moment(query.watermark))
                 seen = self._rpc.read(f"model.{object}.search", [*ahead, *changed], 0, query.size, [["id", "ASC"]])
-                found = self._page(object, [["id", "in", seen], *where], None) if seen else []
-                removed = [str(id) for id in seen if id not in {row["id"] for row in found}]
-            began = began or min(self._tools.now(), self._rpc.server_time or self._tools.now())
+                found = self._search(object, [["id", "in", seen], *where], FIELDS[object]) if seen else []
+                removed = [str(id) for id in sorted(set(seen) - {row["id"] for row in found})]
+            began = began or min(asked_at, self._rpc.server_time or asked_at)
             rows = [self._reader.row(object, row) for row in found]
             if len(seen) < query.size:
                 yield Page(rows=rows, removed=removed, watermark=(began - OVERLAP).isoformat())
                 return
             last = seen[-1]
             yield Page(rows=rows, removed=removed, cursor=f"{last} {began.isoformat()}")
-
-    def _page(self, object: str, domain: list[Any], size: int | None) -> list[Found]:
-        method, order = f"model.{object}.search_read", [["id", "ASC"]]
-        found: list[Found] = self._rpc.read(method, domain, 0, size, order, FIELDS[object])
-        return found
 
     # --- links ----------------------------------------
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hub import phone
-from hub.model import Lookup, Match, Record
+from hub.model import Match, Record
 
 PARTY, OPPORTUNITY, NOTE = "party.party", "sale.opportunity", "ir.note"
 MECHANISM = "party.contact_mechanism"
@@ -94,16 +94,15 @@ class Reader:
             fields=fields,
         )
 
-    def match(self, lookup: Lookup, mechanism: Mapping[str, Any]) -> Match | None:
-        """Why `mechanism` is what `lookup` asks for; None where it is only near it."""
+    def answers_to(self, mechanism: Mapping[str, Any]) -> set[tuple[str, str]]:
+        """The look-ups, as (by, value), that a contact mechanism is what they ask for."""
         kind, typed = mechanism["type"], mechanism["value"] or ""
-        if lookup.by == "email":
-            same = kind == "email" and typed.casefold() == lookup.value.strip().casefold()
-        elif kind not in PHONES:
-            same = False
-        else:
-            same = lookup.value in (typed, mechanism["value_compact"], self.e164(mechanism, mechanism.get("party.")))
-        return Match(field=kind, value=typed) if same else None
+        if kind == "email":
+            return {("email", typed.casefold())}
+        if kind not in PHONES:
+            return set()
+        numbers = {typed, mechanism["value_compact"] or "", self.e164(mechanism, mechanism.get("party.")) or ""}
+        return {("phone", number) for number in numbers if number}
 
     def e164(self, mechanism: Mapping[str, Any], party: Mapping[str, Any] | None) -> str | None:
         """The mechanism's number, read by the party's own country where it is written nationally."""

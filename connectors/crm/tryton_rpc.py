@@ -189,6 +189,8 @@ def failure(error: object) -> ConnectorError:
             return Locked(str(message))
         case ["LoginException", [*_]]:
             return CredentialsRefused("Tryton wants more than the password to sign in")
+        case [str(text), *_] if re.fullmatch(r"'[\w.]+'", text):  # a KeyError's words, all that Tryton says of it
+            return Rejected(f"Tryton knows no field or object {text}")
         case [str(text), *_]:
             return Rejected(f"Tryton fails: {text or 'it does not say why'}")
         case _:
