@@ -62,7 +62,8 @@ class Caller:
 
 def caller_of(ask: Ask, platform: Connection | None, own: OwnNumbers, store: Store, config: Config) -> Caller:
     """The other side of what is asked about. `platform` is the connection that asks, where one does."""
-    facts = _facts(ask, platform, store)
+    reasons: list[str] = []
+    facts = _facts(ask, platform, store, reasons)
     phone = ask.phone if ask.phone is not None else _remote(facts)
     customer, interaction = facts and facts.customer, facts and facts.interaction
     known_agent = facts.agent if facts and facts.agent else None
@@ -71,6 +72,7 @@ def caller_of(ask: Ask, platform: Connection | None, own: OwnNumbers, store: Sto
         key=(ask.key or (customer.crm_key if customer else "") or "").strip(),
         agent=_agent(ask.agent, known_agent),
         clicked=facts.clicked if facts else None,
+        reasons=reasons,
     )
     if (ask.direction or (interaction.direction if interaction else None)) == "internal":
         caller.reasons.append("internal call")
@@ -110,13 +112,19 @@ def read_number(raw: str, country: str) -> str | None:
     return number
 
 
-def _facts(ask: Ask, platform: Connection | None, store: Store) -> Facts | None:
+def _facts(ask: Ask, platform: Connection | None, store: Store, reasons: list[str]) -> Facts | None:
     if not ask.interaction:
         return None
     with store.read() as conn:
         found = desk.facts_of_interaction(conn, ask.interaction, [platform.name] if platform else [])
-    # The same id on two platforms says nothing: the ask has to name the platform.
-    return msgspec.json.decode(found[0], type=Facts) if len(found) == 1 else None
+    if len(found) == 1:
+        return msgspec.json.decode(found[0], type=Facts)
+    reasons.append(
+        "two platforms have this interaction: name the one with connection"
+        if found
+        else "the interaction is not known yet"
+    )
+    return None
 
 
 def _remote(facts: Facts | None) -> str | None:

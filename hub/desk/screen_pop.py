@@ -8,9 +8,8 @@ whoever calls may well be known to the CRM that did not answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
-from urllib.parse import urlencode
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import structlog
 from msgspec import Struct
@@ -24,13 +23,12 @@ from hub.desk.caller import Ask, Caller, caller_of
 from hub.desk.choice import Asked, Candidate, Choice, choice
 from hub.desk.own_numbers import OwnNumbers
 from hub.desk.rules import table_of
-from hub.errors import ConnectorError, PatchbayError, nearest
+from hub.desk.ways import Ways
+from hub.errors import ConfigError, PatchbayError, nearest
 from hub.model import PERSON, Account, Lookup, Match, Record
 from hub.phone import e164
 from hub.store import desk
 from hub.store.database import Store
-
-PAGE = "/pop"  # our own page: choose from several, or read why nobody is named
 
 log = structlog.get_logger()
 
@@ -90,7 +88,13 @@ class ScreenPop:
         self.own = own or OwnNumbers(store, config, self.table)
         self.asking = asking or Asking(connections)
         self._store, self._connections, self._config = store, connections, config
-        self._crms = self.table.connections or tuple(c.name for c in connections.that("find") if c.manifest.people)
+        self._ways = Ways(connections, config, self.table)
+        able = [connection.name for connection in connections.that("find") if connection.manifest.people]
+        for name in self.table.connections:
+            if name not in able:
+                known = nearest(name, able) or "; those that can: " + (", ".join(able) or "none")
+                raise ConfigError(f'connections: "{name}" cannot find people{known}', file=self.table.file)
+        self._crms = self.table.connections or tuple(able)
 
     def pop(self, ask: Ask) -> Pop:
         """Who it is. Raises UnknownConnection for a connection that is not there."""
@@ -110,7 +114,7 @@ class ScreenPop:
         asked, platform = self._asked(ask.connection)
         caller = caller_of(ask, platform, self.own, self._store, self._config)
         known = {"phone": caller.phone, "email": caller.email, "key": caller.key, "interaction": ask.interaction or ""}
-        return {"search": self._search(asked, known), "new": self._new(asked, known)}
+        return {"search": self._ways.search(asked, known), "new": self._ways.new(asked, known)}
 
     def close(self) -> None:
         """Stop asking."""
@@ -213,10 +217,10 @@ class ScreenPop:
         reason = "; ".join(reasons)
         if made.chosen is None:
             several = tuple(self._found(c, made) for c in made.left)
-            return Pop(match="many", url=self._page(ask), records=several, reason=reason or made.why)
+            return Pop(match="many", url=self._ways.page(ask), records=several, reason=reason or made.why)
         one = self._found(made.chosen, made)
         others = tuple(self._found(c, Choice(None, "", "")) for c in made.left)
-        return Pop(match="one", url=one.url or self._page(ask), records=(one,), others=others, reason=reason)
+        return Pop(match="one", url=one.url or self._ways.page(ask), records=(one,), others=others, reason=reason)
 
     def _nobody(
         self, ask: Ask, caller: Caller, reasons: list[str], asked: Sequence[str], silent: Sequence[Silent]
@@ -226,17 +230,17 @@ class ScreenPop:
             names = [one.connection for one in silent]
             reasons.append(f"{' and '.join(names)} did not answer, so somebody may still be known there")
             prefer = (*names, *(name for name in asked if name not in names))
-            url = self._search(prefer, known)
+            url = self._ways.search(prefer, known)
         elif not caller.lookups() or caller.learned_own:
             url = ""
         else:
             reasons.append("nobody is known by it")
-            url = self._new(asked, known)
-        return Pop(match="none", url=url or self._page(ask), reason="; ".join(reasons) or "nothing to look up")
+            url = self._ways.new(asked, known)
+        return Pop(match="none", url=url or self._ways.page(ask), reason="; ".join(reasons) or "nothing to look up")
 
     def _found(self, candidate: Candidate, made: Choice) -> Found:
         record, match = candidate.record, candidate.match
-        url = self._absolute(record.url) or self._link((candidate.connection,), "open", record.object, {}, record.id)
+        url = self._ways.record(candidate.connection, record)
         return Found(
             connection=candidate.connection,
             object=record.object,
@@ -248,45 +252,6 @@ class ScreenPop:
             rule=made.rule,
             why=made.why,
         )
-
-    def _search(self, names: Iterable[str], known: Mapping[str, str]) -> str:
-        return self._link(names, "search", "", {name: known[name] for name in ("phone", "email") if known[name]})
-
-    def _new(self, names: Iterable[str], known: Mapping[str, str]) -> str:
-        fields = {name: known[source] for name, source in self.table.new_fields.items() if known[source]}
-        return self._link(names, "new", self.table.new_object, fields)
-
-    def _link(
-        self,
-        names: Iterable[str],
-        kind: Literal["open", "search", "new"],
-        object: str,
-        fields: Mapping[str, str],
-        id: str = "",
-    ) -> str:
-        for name in names:
-            connection = self._connections[name]
-            if connection.can("links"):
-                connector: Any = connection.connector
-                wanted = object or (connection.manifest.new_person if kind == "new" else PERSON)
-                try:
-                    url = self._absolute(connector.links(kind, wanted, id, fields))
-                except ConnectorError as error:
-                    log.warning("no link", connection=name, kind=kind, error=error.name)
-                    continue
-                if url:
-                    return url
-        return ""
-
-    def _absolute(self, url: str) -> str:
-        """A URL that a browser may be sent to: what a CRM wrote as javascript: or the like is none."""
-        if url.startswith("/") and not url.startswith("//"):
-            return self._config.public_url.rstrip("/") + url
-        return url if url.lower().startswith(("http://", "https://")) else ""
-
-    def _page(self, ask: Ask) -> str:
-        told = {name: value for name in Ask.__struct_fields__ if (value := getattr(ask, name)) is not None}
-        return f"{self._config.public_url.rstrip('/')}{PAGE}?{urlencode(told)}"
 
 
 def _other_number(lookup: Lookup, record: Record, caller: Caller) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
-from hub.desk.screen_pop import PAGE, Ask, UnknownConnection
+from hub.desk.screen_pop import Ask, UnknownConnection
+from hub.desk.ways import PAGE
 from hub.web.api.desk import ask_of
 from hub.web.current import the_hub
 from hub.web.problems import Problem

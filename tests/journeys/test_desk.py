@@ -269,7 +269,7 @@ def test_a_pop_by_the_interaction_alone(desk: Desk) -> None:
     assert (pop["match"], pop["records"][0]["id"]) == ("one", ana)
     assert desk.pop(interaction="in-2")["reason"] == "internal call"
     assert desk.pop(interaction="in-3")["reason"] == "the number is withheld"
-    assert desk.pop(interaction="in-9")["reason"] == "nothing to look up"
+    assert desk.pop(interaction="in-9")["reason"] == "the interaction is not known yet"
 
 
 # --- click-to-dial ----------------------------------------

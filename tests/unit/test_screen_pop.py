@@ -13,7 +13,7 @@ import pytest
 from hub.clock import now_ms
 from hub.connections import Connections
 from hub.desk.screen_pop import Ask, Pop, ScreenPop, UnknownConnection
-from hub.errors import NotFound, QuotaSpent, Rejected, Unavailable
+from hub.errors import ConfigError, NotFound, QuotaSpent, Rejected, Unavailable
 from hub.model import PERSON, Lookup, Match, Record
 from hub.store import desk
 from hub.store.database import Store
@@ -209,6 +209,11 @@ def test_connection_may_name_the_platform(popping: Popping) -> None:
 def test_an_unknown_connection_is_refused_with_the_nearest(popping: Popping) -> None:
     with pytest.raises(UnknownConnection, match='did you mean "crm"'):
         popping(connections_of(crm=StubCrm())).pop(Ask(phone=ANA, connection="crmm"))
+
+
+def test_a_connection_of_the_table_has_to_find_people(popping: Popping) -> None:
+    with pytest.raises(ConfigError, match=r'"softphone" cannot find people; those that can: crm'):
+        popping(connections_of(softphone=StubPlatform(), crm=StubCrm()), "connections: [softphone]\n")
 
 
 def test_the_tables_order_of_connections_decides(popping: Popping) -> None:
