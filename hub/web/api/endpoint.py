@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 import msgspec
@@ -77,12 +77,12 @@ def endpoint(
             require_scope(scope)
             given: dict[str, Any] = {}
             if headers is not None:
-                given["headers"] = _loaded(headers(), dict(request.headers), unknown=EXCLUDE)
-            given["query"] = _loaded((query or _Nothing)(), _flat(request.args, query))
+                given["headers"] = _loaded(_made(headers), dict(request.headers), unknown=EXCLUDE)
+            given["query"] = _loaded(_made(query or _Nothing), _flat(request.args, query))
             if query is None:
                 del given["query"]
             if body is not None:
-                given["body"] = _loaded(body(), _json_object())
+                given["body"] = _loaded(_made(body), _json_object())
             return _answered(declared, function(**path, **given))
 
         setattr(answer, DECLARATION, declared)
@@ -95,6 +95,12 @@ class _Nothing(Schema):
     """A query without parameters."""
 
 
+@cache
+def _made(schema: type[Schema]) -> Schema:
+    """The one instance of a schema. It keeps nothing between calls, and to build it costs more than to use it."""
+    return schema()
+
+
 def _answered(declared: Declaration, result: Any) -> Response:
     if isinstance(result, Response):
         return result
@@ -102,14 +108,16 @@ def _answered(declared: Declaration, result: Any) -> Response:
     if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], int):
         result, status = result
     if declared.answers is not None:
-        result = declared.answers().dump(result, many=declared.many)
+        result = _made(declared.answers).dump(result, many=declared.many)
     return Response(msgspec.json.encode(result), status, mimetype=declared.media)
 
 
 def _flat(args: MultiDict[str, str], schema: type[Schema] | None) -> dict[str, Any]:
     """The query's parameters: a list where the schema has one, else the only value."""
     lists = (
-        {_wire_name(f, name) for name, f in schema().fields.items() if isinstance(f, wire.List)} if schema else set()
+        {_wire_name(f, name) for name, f in _made(schema).fields.items() if isinstance(f, wire.List)}
+        if schema
+        else set()
     )
     flat: dict[str, Any] = {}
     for name, values in args.lists():
