@@ -74,6 +74,7 @@ def run() -> dict[str, Any]:
     direct = sorted(_direct() for _ in range(200))
     with tempfile.TemporaryDirectory(dir=os.environ.get("PATCHBAY_BENCH_DIR")) as folder, _server(folder) as port:
         _ask(port, 100, 0.0)  # imports, caches, pages of the file
+        empty = sorted(_empty(port) for _ in range(POPS // 2))
         alone = _ask(port, POPS // 2, 0.0)
         together = _offered(port)
     added_alone, added = sorted(added for _, added in alone), sorted(added for _, added in together)
@@ -89,6 +90,9 @@ def run() -> dict[str, Any]:
         "added_p50_ms": _ms(added, 0.5),
         "added_p99_ms": _ms(added, 0.99),
         "added_p99_ms_one_agent": _ms(added_alone, 0.99),
+        "empty_road_p99_ms": _ms(
+            empty, 0.99
+        ),  # the same server answering /healthz: what the machine and HTTP cost today
         "wanted": {"added_p99_ms": CEILING_MS},
         "held": _ms(added, 0.99) <= CEILING_MS,
     }
@@ -105,6 +109,17 @@ def _ms(ordered: Sequence[float], share: float) -> float:
 
 
 # --- the agents ----------------------------------------
+
+
+def _empty(port: int) -> float:
+    began = time.perf_counter()
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", "/healthz")
+    answer = connection.getresponse()
+    answer.read()
+    assert answer.status == 200
+    connection.close()
+    return time.perf_counter() - began
 
 
 def _ask(port: int, count: int, every: float, number: int = 600_000_000) -> list[tuple[float, float]]:
