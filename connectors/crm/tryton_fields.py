@@ -41,6 +41,8 @@ BUTTONS: Mapping[str, Mapping[str, str]] = {
     OPPORTUNITY: {"lead": "lead", "opportunity": "opportunity", "lost": "lost", "cancelled": "cancel"}
 }
 
+FIRST_STATE = "lead"  # that of a new opportunity
+
 
 def description(object: str, fields: Mapping[str, Mapping[str, Any]], defaults: Mapping[str, Any]) -> Description:
     """`fields_get` and `default_get` in the hub's words. Lists of records (one2many, many2many) are left out: no mapping

@@ -47,12 +47,12 @@ STATUSES: Mapping[int, type[ConnectorError]] = {
 REASONS: tuple[tuple[re.Pattern[str], type[ConnectorError]], ...] = (
     (re.compile(r"that don't exist|does not exist"), NotFound),
     (re.compile(r"not allowed to modify the field"), Rejected),
-    (re.compile(r"not allowed to|can not call"), NotPermitted),
+    (re.compile(r"not allowed to|^Calling button .* is not allowed"), NotPermitted),
 )
 MOMENT = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 # Which field a message is about: the field's label, or a word of Tryton's own sentences.
 _LABELLED = re.compile(r'field "([^"]+)"')
-_WORDED = {"phone number": "phone", "email address": "email", "code on party": "code"}
+_WORDED = {"phone number": "phone", "email address": "email", "code on party": "code", "can not call": "state"}
 
 
 class SignedIn(Struct, frozen=True, kw_only=True):

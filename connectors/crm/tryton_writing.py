@@ -8,11 +8,10 @@ rewritten: the new one is made first and the old one deleted then, and whoever f
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeVar
 
-from connectors.crm.tryton_fields import BUTTONS, value_for
+from connectors.crm.tryton_fields import BUTTONS, FIRST_STATE, value_for
 from connectors.crm.tryton_records import (
     CONTACTS,
     NOTE,
@@ -172,47 +171,49 @@ class Writer:
                 updates[place] = (found["id"], values)
             else:
                 outcomes[place] = self._receipt(target, row, "unchanged", found["id"])
-        state = BUTTONS.get(target.object, {})
-        pressed = {place: values.pop("state") for place, values in creates.items() if state and "state" in values}
-        pressed |= {p: values.pop("state") for p, (_, values) in updates.items() if state and "state" in values}
-        model = f"model.{target.object}"
-        created = self._each(lambda values: self._rpc.change(f"{model}.create", values), list(creates.values()))
-        changed = self._each(
-            lambda pairs: (
-                self._rpc.change(f"{model}.write", *(part for id, values in pairs for part in ([id], values)))
-                or [id for id, _ in pairs]
-            ),
-            [pair for pair in updates.values() if pair[1]],
-        )
-        only_pressed = [place for place, (_, values) in updates.items() if not values]
-        done: dict[int, Any] = dict(zip(creates, created, strict=True))
-        done.update(zip((p for p in updates if p not in only_pressed), changed, strict=True))
-        done.update({place: updates[place][0] for place in only_pressed})
-        self._press(model, state, pressed, done)
-        for place, result in done.items():
-            row = rows[place]
-            if isinstance(result, ConnectorError):
-                outcomes[place] = Receipt(key=row.key, outcome="failed", error=result)
+        for place, done in self._sent(target.object, creates, updates).items():
+            if isinstance(done, ConnectorError):
+                outcomes[place] = Receipt(key=rows[place].key, outcome="failed", error=done)
             else:
-                word: Outcome = "created" if place in creates else "removed" if row.action == "remove" else "updated"
-                outcomes[place] = self._receipt(target, row, word, result)
+                word: Outcome = "removed" if rows[place].action == "remove" else "updated"
+                outcomes[place] = self._receipt(target, rows[place], "created" if place in creates else word, done)
         return [outcomes[place] for place in range(len(rows))]
 
-    def _press(self, model: str, state: Any, pressed: dict[int, str], done: dict[int, Any]) -> None:
+    def _sent(
+        self, object: str, creates: dict[int, Found], updates: dict[int, tuple[int, Found]]
+    ) -> dict[int, int | ConnectorError]:
+        """By place, the id that was written or what Tryton had against it: one call for all new records, one for all that
+        change, one for each state that is wanted."""
+        states: dict[int, str] = {}
+        for place, values in (*creates.items(), *((place, values) for place, (_, values) in updates.items())):
+            if object in BUTTONS and "state" in values:
+                states[place] = values.pop("state")
+                if place in creates and states[place] == FIRST_STATE:
+                    del states[place]
+        written = {place: change for place, change in updates.items() if change[1]}
+        done: dict[int, int | ConnectorError] = {place: id for place, (id, _) in updates.items()}
+        model = f"model.{object}"
+
+        def write(changes: list[tuple[int, Found]]) -> list[int]:
+            self._rpc.change(f"{model}.write", *(part for id, values in changes for part in ([id], values)))
+            return [id for id, _ in changes]
+
+        made = self._each(lambda new: self._rpc.change(f"{model}.create", new), list(creates.values()))
+        done.update(zip(creates, made, strict=True))
+        done.update(zip(written, self._each(write, list(written.values())), strict=True))
+        self._press(object, states, done)
+        return done
+
+    def _press(self, object: str, states: dict[int, str], done: dict[int, int | ConnectorError]) -> None:
         """Press the button of each wanted state for all records that want it; a refusal takes the record's place."""
-        by_state: dict[str, list[int]] = defaultdict(list)
-        for place, wanted in pressed.items():
-            if not isinstance(done[place], ConnectorError):
-                by_state[wanted].append(place)
-        for wanted, places in by_state.items():
-            button = f"{model}.{state[wanted]}"
-            records = [done[place] for place in places]
+        for wanted in dict.fromkeys(states.values()):
+            places = {place: id for place in states if states[place] == wanted and isinstance(id := done[place], int)}
 
-            def press(numbers: list[int], button: str = button) -> list[int]:
-                self._rpc.change(button, numbers)
-                return numbers
+            def press(ids: list[int], button: str = f"model.{object}.{BUTTONS[object][wanted]}") -> list[int]:
+                self._rpc.change(button, ids)
+                return ids
 
-            done.update(zip(places, self._each(press, records), strict=True))
+            done.update(zip(places, self._each(press, list(places.values())), strict=True))
 
     def _records_there(self, target: Target, rows: Sequence[Row]) -> list[list[Found]]:
         keys = [_key(target, row) for row in rows]
@@ -220,7 +221,7 @@ class Writer:
         names = {name for row in rows for name in row.fields} & {f.name for f in self._describe(target.object).fields}
         reads = ["id", *names, target.key]
         if target.object == PARTY:
-            reads += ["contact_mechanisms.type", "contact_mechanisms.value", "contact_mechanisms.value_compact",
+            reads += ["active", "contact_mechanisms.type", "contact_mechanisms.value", "contact_mechanisms.value_compact",
                       "addresses.country.code"]  # fmt: skip
         domain = [[target.key, "in", wanted]]
         if target.object == PARTY:
@@ -241,7 +242,7 @@ class Writer:
         if row.action == "remove":
             if target.object != PARTY:
                 raise Unsupported(f"{target.object} is not removed by the hub; write its state")
-            return {"active": False}
+            return {"active": False} if found and found["active"] else {}
         described = {field.name: field for field in self._describe(target.object).fields}
         values: Found = {} if found else {target.key: row.key}
         for name, value in row.fields.items():
@@ -254,7 +255,7 @@ class Writer:
             if found is None or found[name] != ours:
                 values[name] = ours
         choices = BUTTONS.get(target.object)
-        if choices and values.get("state", "lead") not in choices:
+        if choices and values.get("state", FIRST_STATE) not in choices:
             problem = f'the hub cannot put it into the state "{values["state"]}"; it can: {", ".join(choices)}'
             raise Rejected(problem, {"state": problem})
         if target.object == PARTY and (contacts := self._new_contacts(row, found)):

@@ -132,6 +132,8 @@ def test_a_party_that_was_deactivated_is_nobody(bench: Bench) -> None:
     [receipt] = bench.connector.write(PARTIES, [Row(key=bench.peer.key_of(id), fields={}, action="remove")])
     assert receipt.outcome == "removed"
     assert not any(bench.connector.find(asked))
+    again = bench.connector.write(PARTIES, [Row(key=bench.peer.key_of(id), fields={}, action="remove")])
+    assert again[0].outcome == "unchanged"
 
 
 def test_an_identifier_is_a_key(bench: Bench) -> None:
@@ -228,6 +230,18 @@ def test_what_is_wrong_with_an_opportunity_stays_with_its_row(bench: Bench) -> N
     assert receipts[0].outcome == "updated"
     kinds = [type(receipt.error) for receipt in receipts[1:]]
     assert kinds == [NotFound, Rejected, Rejected, Rejected, Unsupported]
+
+
+def test_a_state_that_cannot_be_reached_is_refused(bench: Bench) -> None:
+    lost, lead = bench.opportunity(), bench.opportunity()
+    states = [Row(key=lost, fields={"state": "lost"}), Row(key=lead, fields={"state": "lead"})]
+    assert [receipt.outcome for receipt in bench.connector.write(OPPORTUNITIES, states)] == ["updated", "unchanged"]
+    [receipt] = bench.connector.write(OPPORTUNITIES, [Row(key=lost, fields={"state": "cancelled"})])
+    assert isinstance(receipt.error, Rejected)
+    assert list(receipt.error.fields) == ["state"]
+    new = Row(key=a_key(), fields={"description": "New", "state": "lead", "company": "1"})
+    [made] = bench.connector.write(Target(object="sale.opportunity", key="reference"), [new])
+    assert (made.outcome, bench.read("sale.opportunity", made.id, "state")["state"]) == ("created", "lead")
 
 
 def test_a_key_that_several_have_is_ambiguous(bench: Bench) -> None:
