@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from types import TracebackType
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.config import Config
 from hub.connections import open_connections
@@ -35,23 +37,26 @@ class Hub:
     def __init__(self, config: Config) -> None:
         """Open the store and build the parts. Nothing runs yet, and no other system is called."""
         self.config = config
-        self.store = open_store(config.database_url)
-        upgrade(self.store)
-        self.access = Access(self.store)
-        self.connections = open_connections(config, self.store)
-        self.mappings = Mappings(self.store, country=config.country, zone=config.zone)
-        self.own_numbers = OwnNumbers(self.store, config)
-        self.acceptor = Acceptor(self.store, self.mappings, config.country, self.own_numbers.learn)
-        self.deliverer = Deliverer(self.store, self.connections, self.mappings, config)
-        self.lists = ContactLists(self.store, self.connections, self.mappings, config)
-        self.schedules = Schedules(self.store, self.mappings, self.lists, config.zone)
-        self.screen_pop = ScreenPop(self.store, self.connections, config, self.own_numbers)
-        self.dialer = Dialer(self.store, self.connections, config, self.own_numbers, self.screen_pop.asking)
         self.started = False
-        self._running: list[Acceptor | Deliverer | Schedules] = []
-        self._bell = threading.Event()
-        self._stopping = False
-        self._refresher = threading.Thread(target=self._refresh, name="mappings", daemon=True)
+        self._bell, self._stopping = threading.Event(), False
+        with ExitStack() as closing:  # a part that cannot be built leaves nothing open
+            self.store = open_store(config.database_url)
+            closing.callback(self.store.close)
+            upgrade(self.store)
+            self.access = Access(self.store)
+            self.connections = open_connections(config, self.store)
+            self.mappings = Mappings(self.store, country=config.country, zone=config.zone)
+            self.own_numbers = OwnNumbers(self.store, config)
+            closing.callback(self.own_numbers.close)
+            self.acceptor = Acceptor(self.store, self.mappings, config.country, self.own_numbers.learn)
+            self.deliverer = Deliverer(self.store, self.connections, self.mappings, config)
+            self.lists = ContactLists(self.store, self.connections, self.mappings, config)
+            self.schedules = Schedules(self.store, self.mappings, self.lists, config.zone)
+            self.screen_pop = ScreenPop(self.store, self.connections, config, self.own_numbers)
+            closing.callback(self.screen_pop.close)
+            self.dialer = Dialer(self.store, self.connections, config, self.own_numbers, self.screen_pop.asking)
+            closing.callback(self.dialer.close)
+            self._closing = closing.pop_all()
 
     def start(self, *, accept: bool = True, work: bool = True) -> None:
         """Take up the mapping files, then run: take events in (`accept`), deliver and pull by schedule (`work`)."""
@@ -59,26 +64,21 @@ class Hub:
         if self.config.sample and any(one.connector == EMBEDDED for one in self.config.connections.values()):
             load_sample(self.store)
         self.store.on_wake("mappings", self._bell.set)
-        self._refresher.start()
+        refresher = threading.Thread(target=self._refresh, name="mappings", daemon=True)
+        refresher.start()
+        self._closing.callback(refresher.join, 5)
         wanted = (self.acceptor if accept else None, self.deliverer if work else None, self.schedules if work else None)
         for part in wanted:
             if part is not None:
                 part.start()
-                self._running.append(part)
+                self._closing.callback(part.close)
         self.started = True
 
     def close(self) -> None:
-        """Stop taking, finish what is in flight, close the store."""
+        """Finish what is in flight, last begun first ended, and close the store."""
         self.started, self._stopping = False, True
         self._bell.set()
-        for part in self._running:
-            part.close()
-        if self._refresher.is_alive():
-            self._refresher.join(5)
-        self.dialer.close()
-        self.screen_pop.close()
-        self.own_numbers.close()
-        self.store.close()
+        self._closing.close()
 
     def __enter__(self) -> Hub:
         return self
@@ -92,5 +92,5 @@ class Hub:
             self._bell.clear()
             try:
                 self.mappings.refresh()
-            except PatchbayError as error:
-                log.error("mappings not refreshed", problem=str(error))
+            except (PatchbayError, SQLAlchemyError) as error:  # what runs goes on running; the next look may succeed
+                log.error("mappings not refreshed", error=type(error).__name__)
