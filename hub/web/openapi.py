@@ -24,7 +24,7 @@ from hub.web.problems import MEDIA_TYPE
 
 pages = Blueprint("openapi", __name__)
 EXTENSION = "openapi"
-PART = re.compile(r"<(?:(\w+):)?(\w+)>")
+PART = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
 PROBLEM = {
     "type": "object",
     "description": "A problem detail (RFC 9457).",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -312,10 +313,7 @@ def test_the_description_names_every_road(whole: WholeHub) -> None:
     for rule in whole.flask.url_map.iter_rules():
         if not rule.rule.startswith(API_PREFIX):
             continue
-        path = rule.rule
-        for kind in ("int:", "path:", "string:"):
-            path = path.replace(f"<{kind}", "{")
-        path = path.replace("<", "{").replace(">", "}")
+        path = re.sub(r"<(?:[^:>]+:)?(\w+)>", r"{\1}", rule.rule)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             operation = described["paths"][path][method.lower()]
             assert {"401", "403"} <= set(operation["responses"]), path
@@ -340,6 +338,26 @@ def test_the_description_is_valid_openapi(whole: WholeHub) -> None:
         document = {"$ref": f"#/components/schemas/{name}", "components": described["components"]}
         jsonschema_rs.Draft202012Validator(document)
         assert isinstance(schema, dict)
+
+
+@pytest.mark.parametrize(
+    ("road", "status"),
+    [
+        ("/interactions/a%00b", 422),
+        ("/interactions/a?connection=%00", 422),
+        (f"/deliveries/{10**30}", 422),
+        (f"/deliveries?before={10**30}", 422),
+        (f"/mappings/wrap_up/versions/{10**12}", 404),
+        ("/mappings/none/versions", 404),
+        ("/records/crm/contact?id=%00", 422),
+        ("/deliveries?since=yesterday", 422),
+        ("/deliveries?since=2026-11-23T10:00:00", 422),
+        (f"/unread/{10**30}/body", 422),
+    ],
+)
+def test_what_no_store_can_hold_is_refused(whole: WholeHub, road: str, status: int) -> None:
+    answer = whole.flask.test_client().get(f"/api/v1{road}", headers={"Authorization": "Bearer pb_test-token"})
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json"), answer.text
 
 
 # --- machines ----------------------------------------

@@ -30,6 +30,7 @@ from hub.web.problems import Problem
 
 DECLARATION = "__endpoint__"
 MAX_BODY_BYTES = 4 << 20
+LARGEST = 2**63 - 1
 UNKNOWN, MISSING = "Unknown field.", "Missing data for required field."  # marshmallow's own words
 
 
@@ -75,6 +76,7 @@ def endpoint(
         @wraps(function)
         def answer(**path: Any) -> Response:
             require_scope(scope)
+            _storable(path, "the path")
             given: dict[str, Any] = {}
             if headers is not None:
                 given["headers"] = _loaded(_made(headers), dict(request.headers), unknown=EXCLUDE)
@@ -146,6 +148,21 @@ def _json_object() -> dict[str, Any]:
     return parsed
 
 
+def _storable(given: Any, where: str) -> None:
+    """Raise a problem for what no store can hold, and so nobody can mean: NUL in a text, a number beyond 63 bits."""
+    if isinstance(given, str) and "\0" in given:
+        raise Problem(422, f"{where} holds a NUL character", kind="invalid-request", errors={where: "a NUL character"})
+    if isinstance(given, int) and abs(given) > LARGEST:
+        raise Problem(422, f"{where}: {given} is too large", kind="invalid-request", errors={where: "too large"})
+    if isinstance(given, Mapping):
+        for name, value in given.items():
+            _storable(name, where)
+            _storable(value, str(name))
+    elif isinstance(given, list | tuple):
+        for value in given:
+            _storable(value, where)
+
+
 def _loaded(schema: Schema, given: Mapping[str, Any], unknown: Any = RAISE) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = schema.load(given, unknown=unknown)
@@ -154,6 +171,7 @@ def _loaded(schema: Schema, given: Mapping[str, Any], unknown: Any = RAISE) -> d
         errors = [(path, _improved(schema, path, problem)) for path, problem in _flattened(messages)]
         detail = "; ".join(f"{path or 'body'}: {problem}" for path, problem in errors)
         raise Problem(422, detail, kind="invalid-request", title="Invalid request", errors=errors) from None
+    _storable(loaded, "the request")
     return loaded
 
 

@@ -89,7 +89,7 @@ class PublishBody(CheckBody):
 class RollbackBody(Schema):
     """The version to go back to: its content is published anew."""
 
-    version = wire.Integer(required=True, validate=Range(min=1))
+    version = wire.Integer(required=True, validate=Range(1, 2**31 - 1))
 
 
 class MappingProblemSchema(Schema):
@@ -213,13 +213,11 @@ def mapping(name: str) -> Any:
     problems={404: "Not there."},
 )
 def history(name: str) -> Any:
-    versions = the_hub().mappings.history(name)
-    if not versions:
-        _current(name)
-    return {"versions": versions}
+    _current(name)
+    return {"versions": the_hub().mappings.history(name)}
 
 
-@api.get("/mappings/<name>/versions/<int:version>")
+@api.get("/mappings/<name>/versions/<int(max=2147483647):version>")
 @endpoint(scope="read", answers=VersionSchema, about="The text of one version.", problems={404: "Not there."})
 def version(name: str, version: int) -> Any:
     try:
