@@ -351,8 +351,7 @@ def main(args: Sequence[str]) -> None:
     """One of the processes, or all."""
     match list(args):
         case []:
-            for name, value in run().items():
-                print(json.dumps({"bench": "hooks", "figure": name, "value": value}))
+            print(json.dumps({"bench": "hooks", **run()}))
         case ["serve", path, port]:
             serve(path, int(port))
         case ["load", port, count, kind]:
