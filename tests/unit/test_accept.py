@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, text, update
 
 from hub.contract import HookRequest
 from hub.errors import ConfigError, InvalidEvent
@@ -295,6 +296,8 @@ def test_a_dialled_call_carries_the_record_that_was_clicked(store: Store) -> Non
     for key, record in (("call-1", "d-1"), ("call-2", "d-2"), ("call-3", None)):
         clicked = facts_of(store, f"interaction:pbx/{key}").clicked
         assert (clicked and clicked.id) == record
+    with store.write() as conn:  # by a retention rule
+        conn.execute(delete(dials))
     taken(store, event("wrapped_up", 9), event("answered", -5))
     clicked = facts_of(store).clicked
     assert clicked is not None
@@ -497,6 +500,52 @@ def test_two_nodes_take_in_the_same_events_at_once(store: Store, store_url: str)
         waiting = select(func.count()).where(deliveries.c.state == "pending")
         assert conn.execute(waiting).scalar_one() == 12
     other.close()
+
+
+def test_another_node_takes_in_the_same_event_between_our_look_and_our_write(
+    store: Store, acceptor: Acceptor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if store.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    known_events, looks = intake.known_events, []
+
+    def first_sees_nothing(conn: Any, keys: Any) -> Any:
+        looks.append(keys)
+        return known_events(conn, keys) if len(looks) > 1 else set()
+
+    taken(store, event("created", 0, id="e"))
+    monkeypatch.setattr(intake, "known_events", first_sees_nothing)
+    assert acceptor.accept("pbx", [event("created", 0, id="e")]).result(30) == Accepted(0, 1)
+    assert len(looks) == 2
+
+
+def test_two_nodes_fold_into_the_same_interaction_one_after_the_other(store: Store) -> None:
+    if store.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    life = [event(word, n) for n, word in enumerate(("created", "answered", "ended"))]
+    taken(store, life[0])
+    second = threading.Thread(target=lambda: taken(store, life[2]))
+    with store.write() as conn:
+        take_in(conn, [Arrival("pbx", life[1], subject_of("pbx", life[1]))], LOG, "ES", NOW)
+        second.start()
+        wait_until(lambda: blocked(store) or not second.is_alive())
+    second.join(30)
+    assert facts_of(store) == fold_all("pbx", life, "ES")
+
+
+def blocked(store: Store) -> bool:
+    with store.read() as conn:
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(conn.execute(text(waiting)).scalar_one())
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def in_threads(work: Sequence[Callable[[], None]]) -> None:

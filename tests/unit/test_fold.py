@@ -101,9 +101,11 @@ def test_every_permutation_of_a_short_call_folds_the_same() -> None:
 
 
 def test_fold_is_pure() -> None:
-    facts = facts_of(*call()[:3])
+    facts = facts_of(*call()[:3], event("data_updated", 6, attached={"order": "1"}))
     before = msgspec.json.encode(facts)
-    for one in call()[3:]:
+    more = event("data_updated", 200, attached={"order": "2"}, agent=BEN, comment={"text": "x"}, leg={"id": "l"},
+                 recording={"url": "u"}, transfer={"to_agent": "a-2"}, wrap_up={"code": "B"})  # fmt: skip
+    for one in [*call()[3:], more]:
         after = fold(facts, "pbx", one, "ES")
         assert msgspec.json.encode(facts) == before
         facts, before = after, msgspec.json.encode(after)
