@@ -131,6 +131,9 @@ def test_nothing_dangerous_survives_loading() -> None:
         ("lower('x')", "filters are: value|lower"),
         ("1 1", "more than one expression"),
         ("1 +", "no readable expression"),
+        ("not " * 30 + "1", "nested deeper than 25 levels"),
+        ("(" * 300 + "1" + ")" * 300, "nested deeper than 25 levels"),
+        ("attached" + ".a" * 20, "at most 12 steps"),
     ],
 )
 def test_a_refusal_says_what_would_be_right(source: str, says: str) -> None:
