@@ -13,7 +13,7 @@ from hub.model import Lookup, Query, Row, Target
 from hub.store.crm import Crm
 from hub.store.database import open_store
 from hub.store.schema import metadata
-from tests.contract.live import a_number
+from tests.contract.given import a_number
 from tests.contract.scenario_files import built
 
 VARIANTS = ("sqlite", "postgresql")

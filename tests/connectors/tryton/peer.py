@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from connectors.crm.tryton_records import mark
 from hub.contract import Connector
 from hub.model import Query, Row, Target
 from sandbox.tryton_sample import Client
-from tests.contract.live import a_number
+from tests.contract.given import a_number
 from tests.contract.scenario_files import built
 from tests.tryton_server import Tryton
 
@@ -50,9 +51,7 @@ class Peer:
         return Row(key=key, fields={"party": "999999", "message": "nobody's"})
 
     def texts(self, key: str) -> list[str]:
-        # The connector's own mark would prove itself: the law only looks at the notes' texts, and finds them by their age.
-        from connectors.crm.tryton_records import mark
-
+        # By the mark a note is found at all; what is judged is how many there are and what they say.
         domain = [["message", "like", f"%{mark('key', key)}%"]]
         notes = self._client.call("model.ir.note.search_read", domain, 0, None, [["id", "ASC"]], ["message"])
         return [note["message"].rpartition("\n\n")[0] for note in notes]

@@ -21,7 +21,7 @@ from hub.model import PERSON, Lookup, Query, Row, Target
 from hub.session import open_session
 from sandbox.tryton_sample import Client
 from tests.connectors.tryton.peer import Peer
-from tests.contract.live import a_key, a_mail, a_number
+from tests.contract.given import a_key, a_mail, a_number
 from tests.tryton_server import Tryton
 
 NOTES, PARTIES = Target(object="ir.note", key="key"), Target(object="party.party", key="code")

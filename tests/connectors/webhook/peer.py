@@ -10,6 +10,7 @@ from datetime import datetime
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from connectors.platform.standard_webhooks import sign
 from hub.clock import now
 from hub.contract import Connector, HookRequest
 from tests.contract.scenario_files import built
@@ -34,8 +35,6 @@ def signed(body: bytes, at: datetime) -> HookRequest:
     if text.isascii():
         signature = Webhook(SECRET).sign("msg-1", at, text)
     else:
-        from connectors.platform.standard_webhooks import sign
-
         signature = sign(SECRET, "msg-1", at, body)["webhook-signature"]
     headers = {
         "content-type": "application/json",
