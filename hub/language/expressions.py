@@ -2,7 +2,7 @@
 
 Jinja only parses: its tree is turned into closures of ours, so an expression reaches the facts by checked paths and nothing
 else: there are no Python objects, calls, loops or powers to escape by. What runs is bounded: the source, the number of
-parts, every text and every number on the way. See docs/adr/expressions.md.
+parts, every text and every number on the way. See docs/adr/0006-expressions-are-closures.md.
 """
 
 from __future__ import annotations
