@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import Connection
 
 from hub.clock import to_ms
 from hub.flow.fold import fold, fold_all, order
@@ -17,6 +17,9 @@ from hub.model import Event, Facts, WireEvent
 from hub.phone import e164
 from hub.store import intake
 from hub.store.intake import Folded, Key, Known, NewEvent
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _facts = msgspec.json.Decoder(Facts)
 _names = msgspec.json.Decoder(list[str])
