@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
-from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -20,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hub.clock import from_ms
 from hub.model import Clicked, Event, EventRef, Facts, InteractionFacts
+from hub.store.many_rows import parameters, write_rows
 from hub.store.schema import deliveries, dials, do_not_call, events, interactions, unread
 
 AT_ONCE = 500  # values in one IN list
@@ -78,8 +78,6 @@ class Due(NamedTuple):
     created_at: int
 
 
-Row = TypeVar("Row", NewEvent, Folded, Due)
-
 # --- events ----------------------------------------
 
 
@@ -95,7 +93,7 @@ def known_events(conn: Connection, keys: Collection[Key]) -> set[Key]:
 def add_events(conn: Connection, rows: Sequence[NewEvent]) -> None:
     """Keep new events. Raises IntegrityError where another node has kept one of them since `known_events`."""
     # Sorted: two nodes that are sent the same events wait for each other in the same order.
-    _write(conn, _ADD_EVENT, sorted(rows))
+    write_rows(conn, _ADD_EVENT, sorted(rows))
 
 
 def events_of(conn: Connection, subjects: Collection[str]) -> dict[str, list[Event]]:
@@ -127,8 +125,11 @@ def locked_interactions(conn: Connection, keys: Collection[Key]) -> dict[Key, Kn
 
 def save_interactions(conn: Connection, rows: Sequence[Folded], known: Collection[Key]) -> None:
     """Write interactions: those in `known` are there already, the others are new."""
-    _write(conn, _ADD_INTERACTION, sorted(row for row in rows if (row.connection, row.key) not in known))
-    _write(conn, _CHANGE, [row for row in rows if (row.connection, row.key) in known])
+    if conn.dialect.name == "sqlite":
+        write_rows(conn, _PUT_INTERACTION, rows)
+    else:  # told apart, for what another node has added since is a conflict and not a row to write over
+        write_rows(conn, _ADD_INTERACTION, sorted(row for row in rows if (row.connection, row.key) not in known))
+        write_rows(conn, _CHANGE, [row for row in rows if (row.connection, row.key) in known])
 
 
 def clicked_by_dial(conn: Connection, ids: Collection[str]) -> dict[str, Clicked]:
@@ -199,7 +200,7 @@ def _alone(connection: str, event: Event, occurred_at: int) -> str:
 
 def make_due(conn: Connection, rows: Sequence[Due]) -> None:
     """Put deliveries in the outbox. One that waits already stands for the new one too: the facts are read when it goes."""
-    _write(conn, _deliver(conn.dialect.name), sorted(rows, key=lambda row: row[1::-1]))
+    write_rows(conn, _deliver(conn.dialect.name), sorted(rows, key=lambda row: row[1::-1]))
 
 
 def never_call(conn: Connection, numbers: Mapping[str, str], since: int) -> None:
@@ -226,37 +227,17 @@ def store_is_away(error: Exception) -> bool:
 
 # --- statements ----------------------------------------
 
-
-def _write(conn: Connection, statement: Any, rows: Sequence[Row]) -> None:
-    """Run `statement` once for each row. Its parameters have the names of the rows' fields, with `_` before them."""
-    if not rows:
-        return
-    fields = rows[0]._fields
-    if conn.dialect.name == "sqlite":
-        # Core makes a dict of each row and a tuple of each dict, which costs as much again as writing the row.
-        sql, pick = _positional(statement, fields)
-        conn.exec_driver_sql(sql, [pick(row) for row in rows])
-    else:
-        names = [f"_{name}" for name in fields]
-        conn.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
-
-
-@cache
-def _positional(statement: Any, fields: tuple[str, ...]) -> tuple[str, itemgetter[Any]]:
-    compiled = statement.compile(dialect=sqlite.dialect())
-    return str(compiled), itemgetter(*(fields.index(name[1:]) for name in compiled.positiontup))
-
-
-def _values(row: type[Row]) -> dict[str, Any]:
-    return {name: bindparam(f"_{name}") for name in row._fields}
-
-
-_ADD_EVENT = insert(events).values(_values(NewEvent))
-_ADD_INTERACTION = insert(interactions).values(_values(Folded))
+_ADD_EVENT = insert(events).values(parameters(NewEvent))
+_ADD_INTERACTION = insert(interactions).values(parameters(Folded))
+_put = sqlite.insert(interactions).values(parameters(Folded))
+_PUT_INTERACTION = _put.on_conflict_do_update(
+    index_elements=["connection", "key"],
+    set_={name: _put.excluded[name] for name in Folded._fields if name not in ("connection", "key")},
+)
 _CHANGE = (
     update(interactions)
     .where(interactions.c.connection == bindparam("_connection"), interactions.c.key == bindparam("_key"))
-    .values({name: value for name, value in _values(Folded).items() if name not in ("connection", "key")})
+    .values({name: value for name, value in parameters(Folded).items() if name not in ("connection", "key")})
 )
 _KNOWN = select(events.c.source_id).where(
     events.c.connection == bindparam("connection"), events.c.source_id.in_(bindparam("ids", expanding=True))
@@ -300,7 +281,7 @@ def _deliver(dialect: str) -> Any:
     fixed = {"action": "'upsert'", "state": "'pending'", "attempts": "0", "collapsed": "0"}
     values: dict[str, Any] = {name: literal_column(value) for name, value in fixed.items()}
     values |= {"in_doubt": text("false"), "updated_at": bindparam("_created_at")}
-    return statement.values(_values(Due) | values).on_conflict_do_update(
+    return statement.values(parameters(Due) | values).on_conflict_do_update(
         index_elements=["subject", "mapping"],
         index_where=text("state = 'pending'"),
         set_={
