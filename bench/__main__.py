@@ -36,7 +36,7 @@ class Promise:
 
 
 PROMISES = (
-    Promise("hooks", "ratio_to_group_commit", "signed 1.8 KB hook to durable 202, of the store's group-commit rate", operator.ge, 0.35),
+    Promise("hooks", "ratio_to_group_commit", "signed 1.8 KB hook to durable 202, of the store's rate", operator.ge, 0.35),
     Promise("hooks", "hooks_per_second", "the same, hooks a second", operator.ge, 2_500),
     Promise("hooks", "p99_ms_at_500_per_second", "the same at 500 a second offered, p99 in ms", operator.le, 50),
     Promise("mapping", "records_per_second", "15-field mapping, records a second", operator.ge, 60_000),
@@ -44,7 +44,7 @@ PROMISES = (
     Promise("delivery", "per_second", "wrap-ups a second into a CRM of 50 ms and 200 rows a call", operator.ge, 5_000),
     Promise("delivery", "calls_per_1000", "CRM calls for 1,000 wrap-ups", operator.le, 10),
     Promise("delivery", "doubles", "wrap-ups that are twice in the CRM", operator.le, 0),
-    Promise("list_pull", "rows_per_second", "contact list, a million rows into the outbox, rows a second", operator.ge, 15_000),
+    Promise("list_pull", "rows_per_second", "contact list, a million rows to outbox, rows a second", operator.ge, 15_000),
     Promise("list_pull", "peak_mib", "the same, peak memory in MiB", operator.le, 200),
     Promise("list_pull", "times_dlt", "the same, times as fast as dlt beside it", operator.gt, 1),
     Promise("screen_pop", "added_p99_ms", "screen pop, ms the hub adds to the CRM's answer, p99", operator.le, 10),

@@ -26,7 +26,7 @@ from hub.clock import now_ms
 from hub.config import Config, ConnectionConfig
 from hub.connections import Connection, Connections
 from hub.contract import Manifest
-from hub.flow.deliver import Deliverer
+from hub.flow.delivery.deliver import Deliverer
 from hub.flow.mappings import Mappings
 from hub.flow.subject import interaction_subject
 from hub.model import (

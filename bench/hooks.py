@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -36,10 +37,10 @@ import uvloop
 from flask import Flask
 from sqlalchemy import func, insert, select
 
-from connectors.platform.standard_webhooks import sign
 from connectors.platform.webhook import Webhook
+from connectors.wire.standard_webhooks import sign
 from hub.contract import Tools
-from hub.flow.accept import Acceptor
+from hub.flow.intake.accept import Acceptor
 from hub.language.mapping import Source, TargetSpec
 from hub.model import Event
 from hub.store import crm as _crm  # noqa: F401  (its tables belong to the schema)
@@ -47,40 +48,48 @@ from hub.store.database import Store, open_store
 from hub.store.schema import deliveries, events, interactions, metadata
 from hub.web.asgi import asgi_app
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwBench"
-HOOKS = 20_000
+SECRET = "whsec_" + b64encode(b"for this bench and no other use").decode()
+ROUNDS = 3
+HOOKS, WARM = 10_000, 2_000
 CONNECTIONS = 64
 OFFERED = 500  # hooks a second, for the latency
-OFFERED_SECONDS = 10
+OFFERED_SECONDS = 5
 THREADS = 64
 BODY_BYTES = 1_800
 
 
 def run() -> dict[str, Any]:
-    """Every figure of this bench."""
+    """Every figure of this bench: medians over rounds in which each is measured beside the others."""
+    rounds = [_round() for _ in range(ROUNDS)]
+    hooks, store, same = (statistics.median(one[name] for one in rounds) for name in ("hooks", "store", "acceptor"))
+    return {
+        "hooks_per_second": round(hooks),
+        "store_group_commit_per_second": round(store),
+        "ratio_to_group_commit": round(statistics.median(one["hooks"] / one["store"] for one in rounds), 3),
+        "acceptor_without_http_per_second": round(same),
+        "p50_ms_at_500_per_second": round(statistics.median(one["p50_ms"] for one in rounds), 2),
+        "p99_ms_at_500_per_second": round(statistics.median(one["p99_ms"] for one in rounds), 2),
+        "hooks": HOOKS * ROUNDS,
+        "body_bytes": BODY_BYTES,
+    }
+
+
+def _round() -> dict[str, float]:
     with tempfile.TemporaryDirectory(dir=os.environ.get("PATCHBAY_BENCH_DIR")) as folder:
         before = _child("store", f"{folder}/store-1.db")
         with _server(f"{folder}/hooks.db") as port:
-            _child("load", str(port), str(2_000), "warm")  # imports, caches, pages of the file
+            _child("load", str(port), str(WARM), "warm")  # imports, caches, pages of the file
             full = _child("load", str(port), str(HOOKS), "full")
             offered = _child("load", str(port), str(OFFERED * OFFERED_SECONDS), "offered")
         kept = _child("count", f"{folder}/hooks.db")
         after = _child("store", f"{folder}/store-2.db")
         same_rows = _child("acceptor", f"{folder}/acceptor.db")
-    expected = 2_000 + HOOKS + OFFERED * OFFERED_SECONDS
+    expected = WARM + HOOKS + OFFERED * OFFERED_SECONDS
     if {kept["events"], kept["interactions"], kept["deliveries"]} != {expected}:
         raise AssertionError(f"{expected} hooks were answered 202, kept were {kept}")
     store = statistics.mean([before["rate"], after["rate"]])
-    return {
-        "hooks_per_second": round(full["rate"]),
-        "store_group_commit_per_second": round(store),
-        "ratio_to_group_commit": round(full["rate"] / store, 3),
-        "acceptor_without_http_per_second": round(same_rows["rate"]),
-        "p50_ms_at_500_per_second": round(offered["p50_ms"], 2),
-        "p99_ms_at_500_per_second": round(offered["p99_ms"], 2),
-        "offered_per_second": round(offered["rate"]),
-        "hooks": HOOKS,
-        "body_bytes": BODY_BYTES,
+    return {"hooks": full["rate"], "store": store, "acceptor": same_rows["rate"]} | {
+        name: offered[name] for name in ("p50_ms", "p99_ms")
     }
 
 

@@ -98,7 +98,7 @@ def hub_pull(rows: int, folder: Path) -> int:
     from hub.config import Config, ConnectionConfig
     from hub.connections import Connection, Connections
     from hub.contract import Manifest
-    from hub.flow.lists import ContactLists
+    from hub.flow.lists.pull import ContactLists
     from hub.flow.mappings import Mappings
     from hub.model import Page, Query
     from hub.store.database import open_store

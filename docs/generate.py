@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import types
+import typing
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,13 +12,17 @@ import msgspec
 
 from hub import model
 from hub.cli.reference import cli_reference
-from hub.config import hub_settings, connection_settings
+from hub.config import connection_settings, hub_settings
 from hub.contract import Setting, capabilities
 from hub.installed import connector_class, connector_names
 from hub.language.reference import reference as language_reference
 from hub.web.openapi import api_reference
 
 FOLDER = Path(__file__).parent / "reference"
+TYPE_WORDS = {
+    "str": "text", "int": "integer", "float": "number", "bool": "true or false", "datetime": "moment", "dict": "free",
+    "Any": "any",
+}  # fmt: skip
 MADE = "<!-- Written by `make docs` from the declarations in the code. Do not edit. -->\n\n"
 
 
@@ -77,7 +83,8 @@ def connectors_page() -> str:
 def events_page() -> str:
     """The canonical event, and the facts that events fold into."""
     parts = [
-        "# Events\n\nWhat `POST /hooks/{connection}` takes, and what mappings read. Times are ISO 8601 with a zone, durations seconds.\n",
+        "# Events\n\nWhat `POST /hooks/{connection}` takes, and what mappings read. ",
+        "Times are ISO 8601 with a zone, durations seconds.\n",
         "\n## Types\n\n",
         *(f"- `{name}`\n" for name in (*model.INTERACTION_EVENTS, *model.OTHER_EVENTS)),
         *(f"- `{family}.…` with any word after the dot\n" for family in model.EVENT_FAMILIES),
@@ -93,7 +100,8 @@ def paths(struct: type[msgspec.Struct], prefix: str) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for field in msgspec.structs.fields(struct):
         path = f"{prefix}{field.encode_name}"
-        inner = [kind for kind in (field.type, *get_args(field.type)) if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
+        kinds = [kind for kind in (field.type, *get_args(field.type)) if isinstance(kind, type)]
+        inner = [kind for kind in kinds if issubclass(kind, msgspec.Struct)]
         if inner and inner[0] is not struct:
             many = getattr(field.type, "__origin__", None) is list
             rows += paths(inner[0], f"{path}.0." if many else f"{path}.")
@@ -104,9 +112,6 @@ def paths(struct: type[msgspec.Struct], prefix: str) -> list[tuple[str, ...]]:
 
 def type_in_words(kind: Any) -> str:
     """A type as a reader of the reference expects it."""
-    import types
-    import typing
-
     origin = typing.get_origin(kind)
     if origin is typing.Annotated:
         return type_in_words(get_args(kind)[0])
@@ -114,9 +119,8 @@ def type_in_words(kind: Any) -> str:
         return " or ".join(type_in_words(arm) for arm in get_args(kind) if arm is not type(None))
     if origin is typing.Literal:
         return ", ".join(f"`{word}`" for word in get_args(kind))
-    words = {"str": "text", "int": "integer", "float": "number", "bool": "true or false", "datetime": "moment", "dict": "free", "Any": "any"}
     name = getattr(origin or kind, "__name__", str(kind))
-    return words.get(name, name)
+    return TYPE_WORDS.get(name, name)
 
 
 def pages() -> dict[str, str]:

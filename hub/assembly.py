@@ -15,14 +15,14 @@ from hub.desk.dial import Dialer
 from hub.desk.own_numbers import OwnNumbers
 from hub.desk.screen_pop import ScreenPop
 from hub.errors import PatchbayError
-from hub.flow.accept import Acceptor
-from hub.flow.deliver import Deliverer
-from hub.flow.lists import ContactLists
+from hub.flow.delivery.deliver import Deliverer
+from hub.flow.intake.accept import Acceptor
+from hub.flow.lists.pull import ContactLists
+from hub.flow.lists.schedules import Schedules
 from hub.flow.mappings import Mappings
-from hub.flow.schedules import Schedules
 from hub.store.access import Access
 from hub.store.database import open_store
-from hub.store.sample import load_sample
+from hub.store.sample.load import load_sample
 from hub.store.upgrade import upgrade
 
 REFRESH_SECONDS = 1.0  # how long a mapping that another node published may go unnoticed where its bell was missed

@@ -161,7 +161,7 @@ class Pages(Protocol):
 
 @runtime_checkable
 class Links(Protocol):
-    """A URL for a person's browser: `open` a record, `search` for what `fields` hold, `new` record with `fields` prefilled."""
+    """A URL for a browser: `open` a record, `search` for what `fields` hold, `new` record with `fields` prefilled."""
 
     def links(
         self, kind: Literal["open", "search", "new"], object: str, id: str = "", fields: Mapping[str, str] | None = None

@@ -14,7 +14,7 @@ from hub.config import Config, ConnectionConfig
 from hub.connections import Connection, Connections
 from hub.contract import Manifest
 from hub.errors import Rejected
-from hub.flow.lists import ContactLists
+from hub.flow.lists.pull import ContactLists
 from hub.flow.mappings import Mappings
 from hub.model import Page, Query, Receipt, Row, Target
 from hub.store.database import Store

@@ -17,8 +17,8 @@ from hub.config import Config, ConnectionConfig
 from hub.connections import Connection, Connections
 from hub.contract import Manifest
 from hub.errors import ConfigError
-from hub.flow.backoff import Pace
-from hub.flow.deliver import Deliverer
+from hub.flow.delivery.backoff import Pace
+from hub.flow.delivery.deliver import Deliverer
 from hub.flow.subject import interaction_subject
 from hub.language.mapping import Rendered, Source, TargetSpec
 from hub.model import Description, Field, Identity, Lookup, Receipt, Record, Row, Target

@@ -9,8 +9,8 @@ from urllib.parse import quote
 import msgspec
 import requests
 
-from connectors.platform.canonical import events_of
-from connectors.platform.standard_webhooks import prove
+from connectors.wire.canonical import events_of
+from connectors.wire.standard_webhooks import prove
 from hub.contract import HookRequest, Manifest, Setting, Tools
 from hub.errors import (
     ConfigError,

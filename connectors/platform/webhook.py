@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from connectors.platform.canonical import events_of
-from connectors.platform.standard_webhooks import prove
+from connectors.wire.canonical import events_of
+from connectors.wire.standard_webhooks import prove
 from hub.contract import HookRequest, Manifest, Setting, Tools
 from hub.errors import ConfigError
 from hub.model import Event

@@ -10,7 +10,7 @@ import click
 from hub.cli.told import a_hub, say, table
 from hub.contract import Checks
 from hub.errors import ConnectorError, nearest
-from hub.flow import pauses
+from hub.flow.delivery import pauses
 
 
 @click.group()

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from hub.cli.told import a_hub, say, table
-from hub.flow.replay import replay
+from hub.flow.delivery.replay import replay
 from hub.store import deliveries as store
 from hub.store.deliveries import STATES, Delivery, Filter
 

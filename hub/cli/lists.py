@@ -11,8 +11,8 @@ import click
 
 from hub.cli.told import Progress, a_hub, say, table
 from hub.errors import ConfigError
-from hub.flow.lists import Report
-from hub.flow.membership import Counts, Outcome
+from hub.flow.lists.membership import Counts, Outcome
+from hub.flow.lists.pull import Report
 
 
 @click.group("list")

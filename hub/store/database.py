@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -26,6 +26,8 @@ TRIES = 5
 
 # By engine, not by Store: the embedded CRM is handed the engine alone, and queues its writes with everybody else's.
 _writers: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
+
+Transaction: TypeAlias = Connection  # what a statement of hub.store runs in; the floors above pass it on
 
 
 class Store:
@@ -46,7 +48,7 @@ class Store:
         return self.dialect == "sqlite"
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> Iterator[Transaction]:
         """One write transaction: committed (durable) when the block ends, rolled back when it raises."""
         if self.is_sqlite:
             with self._writer, self.engine.begin() as connection:
@@ -55,7 +57,7 @@ class Store:
             with self.engine.begin() as connection:
                 yield connection
 
-    def in_one_piece(self, work: Callable[[Connection], T]) -> T:
+    def in_one_piece(self, work: Callable[[Transaction], T]) -> T:
         """What `work` gives in one write transaction; begun anew where another one that ran beside it got in its way."""
         for left in reversed(range(TRIES)):
             try:
@@ -71,7 +73,7 @@ class Store:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Iterator[Transaction]:
         """One read transaction: a consistent view, never blocking a writer."""
         with self.engine.connect().execution_options(patchbay_read=True) as connection:
             yield connection

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from hub import phone
 from hub.errors import NotFound, Rejected
 from hub.model import Record, Row
-from hub.store import crm_screens as screens
-from hub.store.crm import OBJECTS, Crm, CrmObject, crm_object
+from hub.store.crm import OBJECTS, Crm, CrmObject, crm_object, screens
+from hub.store.database import Transaction
 from hub.web.crm_form import inputs, prefilled, texts_of, typed
 from hub.web.current import the_hub
 from hub.web.display import duration, is_web_address, local
@@ -136,7 +135,7 @@ def change(object_name: str, record_id: str) -> str | tuple[str, int] | Response
 # --- one page for each kind of record ----------------------------------------
 
 
-def _person(connection: Connection, one: CrmObject, shown: Record) -> str:
+def _person(connection: Transaction, one: CrmObject, shown: Record) -> str:
     page, offset = _page()
     activities, count = screens.timeline(connection, one.name, shown.id, ROWS, offset)
     return render_template(
@@ -151,7 +150,7 @@ def _person(connection: Connection, one: CrmObject, shown: Record) -> str:
     )
 
 
-def _account(connection: Connection, one: CrmObject, shown: Record) -> str:
+def _account(connection: Transaction, one: CrmObject, shown: Record) -> str:
     page, offset = _page()
     activities, count = screens.timeline(connection, one.name, shown.id, ROWS, offset)
     return render_template(
@@ -166,7 +165,7 @@ def _account(connection: Connection, one: CrmObject, shown: Record) -> str:
     )
 
 
-def _campaign(connection: Connection, one: CrmObject, shown: Record) -> str:
+def _campaign(connection: Transaction, one: CrmObject, shown: Record) -> str:
     page, offset = _page()
     result = request.args.get("result")
     members, count = screens.members(connection, shown.id, ROWS, offset, result)
@@ -177,7 +176,7 @@ def _campaign(connection: Connection, one: CrmObject, shown: Record) -> str:
     )
 
 
-def _case(connection: Connection, one: CrmObject, shown: Record) -> str:
+def _case(connection: Transaction, one: CrmObject, shown: Record) -> str:
     page, offset = _page()
     activities, count = screens.timeline(connection, one.name, shown.id, ROWS, offset)
     return render_template(
@@ -190,11 +189,11 @@ def _case(connection: Connection, one: CrmObject, shown: Record) -> str:
     )
 
 
-def _plain(connection: Connection, one: CrmObject, shown: Record) -> str:
+def _plain(connection: Transaction, one: CrmObject, shown: Record) -> str:
     return render_template(f"crm/{one.name}.html", object=one, record=shown, named=_named(connection, one, shown))
 
 
-_PAGE: Mapping[str, Callable[[Connection, CrmObject, Record], str]] = {
+_PAGE: Mapping[str, Callable[[Transaction, CrmObject, Record], str]] = {
     "contact": _person,
     "lead": _person,
     "account": _account,
@@ -249,7 +248,7 @@ def _numbers(one: CrmObject, shown: Record) -> list[Number]:
     ]
 
 
-def _named(connection: Connection, one: CrmObject, shown: Record) -> dict[str, str]:
+def _named(connection: Transaction, one: CrmObject, shown: Record) -> dict[str, str]:
     """The titles of the records that this one refers to, by field."""
     hits = {name: (target, shown.fields[name]) for name, target in one.references.items() if shown.fields[name]}
     titles = screens.titles(connection, list(hits.values()))

@@ -14,7 +14,7 @@ from hub.config import Config
 from hub.connections import Connections
 from hub.contract import HookRequest
 from hub.errors import InvalidEvent, SenderRefused, Unreadable
-from hub.flow.accept import Accepted, TooBusy
+from hub.flow.intake.accept import Accepted, TooBusy
 from hub.model import Event
 from hub.web.asgi_wire import Gone, Receive, Scope, Send, answer, body_of, headers_of, refuse
 from hub.web.problems import Problem
@@ -66,7 +66,7 @@ class Hooks:
             _check_head(scope["method"], headers)
             body = await body_of(receive, headers, self._hub.config.max_body_bytes, self._read_seconds)
             whole = True
-            query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+            query = _query(scope["query_string"])
             request = HookRequest(method="POST", query=query, headers=headers, body=body, received_at=now())
             said = await self._taken(name, read, request)
         except Gone:
@@ -102,6 +102,10 @@ class Hooks:
         except Exception as error:  # noqa: BLE001 (as above)
             raise _problem(error, name) from None
         return b'{"accepted":0,"duplicates":0,"unread":1}'
+
+
+def _query(raw: bytes) -> dict[str, str]:
+    return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=True)) if raw else {}
 
 
 def _check_head(method: str, headers: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from hub.clock import now_ms
-from hub.flow import pauses
+from hub.flow.delivery import pauses
 from hub.store import deliveries
 from hub.store.listings import oldest_due
 

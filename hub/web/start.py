@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, render_template
 
-from hub.flow import pauses
+from hub.flow.delivery import pauses
 from hub.flow.subject import interaction_subject, parts
 from hub.store import deliveries
 from hub.store.connection_states import ConnectionState
@@ -16,7 +16,7 @@ from hub.web.api.connections import shown
 from hub.web.current import the_hub
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from hub.store.database import Transaction
 
 pages = Blueprint("start", __name__)
 
@@ -49,7 +49,7 @@ def start() -> str:
     )
 
 
-def _last(connection: Connection) -> list[tuple[Delivery | None, dict[str, str]]]:
+def _last(connection: Transaction) -> list[tuple[Delivery | None, dict[str, str]]]:
     """The deliveries of the interactions that changed last. One without any is there too: no mapping took it (yet).
 
     By interaction and not by delivery, for a contact list makes thousands at once and would hide everything else.

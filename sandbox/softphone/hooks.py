@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from connectors.platform.standard_webhooks import sign
+from connectors.wire.standard_webhooks import sign
 
 ATTEMPTS = 12
 FIRST_WAIT, LONGEST_WAIT = 0.2, 30.0  # seconds between attempts, doubled each time

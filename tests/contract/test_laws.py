@@ -67,22 +67,25 @@ def test_verbs_are_the_contract_s(name: str) -> None:
 
 
 def _rooms(name: str) -> list[Path]:
-    """The connector's file and those of its own that it imports."""
+    """The connector's file and those of `connectors` that it imports, however far."""
     module = connector_class(name).__module__
     taken = {entry.value.partition(":")[0] for entry in entry_points(group=GROUP)} - {module}
     rooms, waiting = [], [module]
     while waiting:
-        file = ROOT.parent / Path(*waiting.pop().split(".")).with_suffix(".py")
+        file = _file(waiting.pop())
+        if file is None or file in rooms:
+            continue
         rooms.append(file)
         for imported in _imports(file):
-            if (
-                imported.startswith("connectors.")
-                and (ROOT.parent / Path(*imported.split("."))).with_suffix(".py").exists()
-            ):
+            if imported.startswith("connectors."):
                 assert imported not in taken, f"{file.name} imports another connector: {imported}"
-                if not any(imported.endswith(room.stem) for room in rooms) and imported not in waiting:
-                    waiting.append(imported)
+                waiting.append(imported)
     return rooms
+
+
+def _file(module: str) -> Path | None:
+    place = ROOT.parent.joinpath(*module.split("."))
+    return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.exists()), None)
 
 
 def _imports(file: Path) -> list[str]:

@@ -13,7 +13,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from hub.model import Lookup, Record, Row
-from hub.store.crm import OBJECTS, Crm, load_sample
+from hub.store.crm import OBJECTS, Crm
+from hub.store.sample.load import load_sample
 from tests.whole_hub import WholeHub, whole_hub
 
 PAGES = (

@@ -21,8 +21,8 @@ from hub.errors import (
     Unavailable,
     UnknownOutcome,
 )
-from hub.flow import pauses
-from hub.flow.replay import replay
+from hub.flow.delivery import pauses
+from hub.flow.delivery.replay import replay
 from hub.flow.subject import member_subject
 from hub.language.mapping import Note, Rendered, TargetSpec
 from hub.model import Lookup, Receipt, Record

@@ -21,11 +21,11 @@ import uvicorn
 from flask import Flask, request
 from sqlalchemy import select
 
-from connectors.platform.canonical import events_of
-from connectors.platform.standard_webhooks import sign
 from connectors.platform.webhook import Webhook
+from connectors.wire.canonical import events_of
+from connectors.wire.standard_webhooks import sign
 from hub.contract import HookRequest, Tools
-from hub.flow.accept import Acceptor, TooBusy
+from hub.flow.intake.accept import Acceptor, TooBusy
 from hub.store.database import Store, open_store
 from hub.store.schema import deliveries, events, interactions, unread
 from hub.web.asgi import asgi_app
@@ -417,7 +417,7 @@ def test_a_store_that_fails_is_answered_500(url: str, store: Store, monkeypatch:
         raise RuntimeError
 
     with monkeypatch.context() as broken:
-        broken.setattr("hub.flow.intake_group.intake.save_interactions", fails)
+        broken.setattr("hub.flow.intake.group.intake.save_interactions", fails)
         assert problem(post(url, one()), 500)["detail"].startswith("Nothing was kept")
     assert nothing_is_kept(store)
     assert post(url, one()).json() == {"accepted": 1, "duplicates": 0}

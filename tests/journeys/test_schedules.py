@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from hub.errors import Unavailable
-from hub.flow.schedules import Schedules
+from hub.flow.lists.schedules import Schedules
 from hub.store.database import Store
 from hub.store.schema import do_not_call, list_runs, schedule_ticks
 from tests.contact_lists import SPRING, Stand, stand

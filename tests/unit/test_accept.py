@@ -21,10 +21,10 @@ from sqlalchemy import delete, func, insert, select, text, update
 
 from hub.contract import HookRequest
 from hub.errors import ConfigError, InvalidEvent
-from hub.flow import accept
-from hub.flow.accept import Accepted, Acceptor, TooBusy
-from hub.flow.fold import fold_all
-from hub.flow.intake_group import Arrival, take_in
+from hub.flow.intake import accept
+from hub.flow.intake.accept import Accepted, Acceptor, TooBusy
+from hub.flow.intake.fold import fold_all
+from hub.flow.intake.group import Arrival, take_in
 from hub.flow.subject import subject_of
 from hub.language.mapping import Source, TargetSpec
 from hub.model import Event, Facts, WireEvent

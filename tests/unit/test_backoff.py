@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from hub import budget as budget_module
 from hub.budget import Budget, BudgetSpent
 from hub.errors import Throttled
-from hub.flow.backoff import Pace, gave_up, probe_delay, retry_delay, throttle_delay
-from hub.flow.consignment import write_key
-from hub.flow.ownership import owned_fields, same
-from hub.flow.pauses import next_midnight
+from hub.flow.delivery.backoff import Pace, gave_up, probe_delay, retry_delay, throttle_delay
+from hub.flow.delivery.consignment import write_key
+from hub.flow.delivery.ownership import owned_fields, same
+from hub.flow.delivery.pauses import next_midnight
 from hub.store.deliveries import Sent
 
 PACE = Pace()

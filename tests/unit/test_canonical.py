@@ -12,7 +12,7 @@ from cloudevents.core.bindings.http import to_binary, to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from connectors.platform.canonical import events_of
+from connectors.wire.canonical import events_of
 from hub.contract import HookRequest
 from hub.errors import InvalidEvent, Unreadable
 from hub.model import Event, WireEvent

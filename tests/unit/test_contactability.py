@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.flow.contactability import contactable, is_no, is_yes
+from hub.flow.lists.contactability import contactable, is_no, is_yes
 
 PHONE = "+34612345678"
 

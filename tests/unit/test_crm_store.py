@@ -11,9 +11,8 @@ from sqlalchemy import func, select
 
 from hub.errors import NotFound, Rejected, Unsupported
 from hub.model import PERSON, Lookup, LookupBy, Match, Row
-from hub.store import crm_screens as screens
-from hub.store.crm import OBJECTS, Change, Crm
-from hub.store.crm_schema import phones
+from hub.store.crm import OBJECTS, Change, Crm, screens
+from hub.store.crm.schema import phones
 from hub.store.database import Store
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hub.flow.fold import fold, fold_all, order
+from hub.flow.intake.fold import fold, fold_all, order
 from hub.model import Event, Facts, InteractionFacts
 from tests.unit.interaction_events import event
 

@@ -6,10 +6,10 @@ import pytest
 
 from hub import phone
 from hub.model import PERSON, Lookup, Query
-from hub.store.crm import Crm, load_sample
+from hub.store.crm import Crm
 from hub.store.database import Store
-from hub.store.sample import NOBODY, OWN_NUMBER
-from hub.store.sample_people import sample_people
+from hub.store.sample.load import NOBODY, OWN_NUMBER, load_sample
+from hub.store.sample.people import sample_people
 
 
 def test_the_sample_is_the_same_every_time() -> None:

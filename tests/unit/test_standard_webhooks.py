@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks.webhooks import Webhook as OtherSigner
 
-from connectors.platform.standard_webhooks import keys_of, prove, sign
 from connectors.platform.webhook import Webhook
+from connectors.wire.standard_webhooks import keys_of, prove, sign
 from hub.contract import HookRequest, Tools, capabilities
 from hub.errors import ConfigError, SenderRefused
 

@@ -14,7 +14,7 @@ from marshmallow.validate import Length
 from hub.connections import Connection
 from hub.contract import Checks, capabilities
 from hub.errors import ConnectorError, nearest
-from hub.flow import pauses
+from hub.flow.delivery import pauses
 from hub.model import Identity
 from hub.store import deliveries
 from hub.store.connection_states import ConnectionState

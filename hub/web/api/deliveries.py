@@ -9,7 +9,7 @@ from marshmallow import Schema, ValidationError, validates_schema
 from marshmallow import fields as wire
 from marshmallow.validate import Length, OneOf, Range
 
-from hub.flow.replay import replay
+from hub.flow.delivery.replay import replay
 from hub.store import deliveries as store
 from hub.store.deliveries import STATES, Delivery, Filter
 from hub.web.access import require_scope

@@ -12,9 +12,9 @@ from marshmallow import fields as wire
 from marshmallow.validate import Range
 
 from hub.errors import ConfigError, nearest
-from hub.flow.list_runs import ListBusy
-from hub.flow.lists import ContactLists, ListStatus
-from hub.flow.membership import Counts
+from hub.flow.lists.membership import Counts
+from hub.flow.lists.pull import ContactLists, ListStatus
+from hub.flow.lists.runs import ListBusy
 from hub.web.api.endpoint import endpoint
 from hub.web.api.fields import Moment
 from hub.web.current import the_hub

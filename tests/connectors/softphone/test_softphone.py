@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import requests
 
-from connectors.platform.canonical import events_of
-from connectors.platform.standard_webhooks import prove
+from connectors.wire.canonical import events_of
+from connectors.wire.standard_webhooks import prove
 from hub.contract import HookRequest
-from hub.flow.fold import fold
+from hub.flow.intake.fold import fold
 from hub.model import Event, Facts
 from sandbox.softphone import SoftphoneServer
 from sandbox.softphone.scripts import SCRIPTS, morning

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.crm.tryton_records import mark
+from connectors.crm.tryton.records import mark
 from hub.contract import Connector
 from hub.model import Query, Row, Target
 from sandbox.tryton_sample import Client

@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from connectors.platform.standard_webhooks import sign
+from connectors.wire.standard_webhooks import sign
 from hub.clock import now
 from hub.contract import Connector, HookRequest
 from tests.contract.scenario_files import built

@@ -1,0 +1,1 @@
+"""Wire formats that several connectors speak: canonical events, CloudEvents, Standard Webhooks."""

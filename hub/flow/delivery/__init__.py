@@ -1,0 +1,1 @@
+"""Delivery: what waits in the outbox is claimed, rendered, written, and judged."""

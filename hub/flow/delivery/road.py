@@ -1,0 +1,263 @@
+"""The road to one connection: when a batch may be claimed, what becomes of it, and how the connection is doing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from hub.clock import now, now_ms
+from hub.connections import Connection
+from hub.errors import ConnectorError
+from hub.flow.delivery import pauses
+from hub.flow.delivery.backoff import Pace, probe_delay, retry_delay
+from hub.flow.delivery.calls import CallsPerDay, called
+from hub.flow.delivery.consignment import packed
+from hub.flow.delivery.fresh import FreshPeople
+from hub.flow.delivery.lease import Lease, LeaseLost
+from hub.flow.delivery.sending import send
+from hub.flow.delivery.verdicts import Judge, Trouble
+from hub.flow.mappings import Mappings
+from hub.store import connection_states, outbox, recovery
+from hub.store.connection_states import ConnectionState, day_of
+from hub.store.database import Store, Transaction
+from hub.store.outbox import Claimed, Fresh, Verdict
+
+LARGEST_CLAIM = 200
+LOOK_SECONDS = 0.01  # the bell of a busy hub rings hundreds of times a second; the outbox is looked at less often
+
+log = structlog.get_logger()
+Batch = tuple[Lease, list[Claimed]]
+
+
+class Road:
+    """One connection's deliveries on this node."""
+
+    def __init__(self, connection: Connection, store: Store, mappings: Mappings, country: str, pace: Pace) -> None:
+        self.connection, self.pace = connection, pace
+        self.bell = threading.Event()
+        self.tally: Counter[str] = Counter()  # attempts by outcome
+        self._store, self._mappings = store, mappings
+        self._fresh = FreshPeople(connection, country)
+        self._limit = min(LARGEST_CLAIM, connection.manifest.rows_per_call)
+        self._turn = threading.Lock()  # one thread looks for work at a time, the others rest
+        self._lock = threading.Lock()
+        self._out: dict[str, Lease] = {}
+        self._last_claim = self._last_look = self._slow_until = 0.0
+        self._failures = 0  # how often in a row the connection did not answer, or asked us to slow down
+
+    # --- when ----------------------------------------
+
+    def next_batch(self, stopping: threading.Event) -> Batch | None:
+        """The next batch, waited for; None when the hub stops."""
+        with self._turn:
+            while not stopping.is_set():
+                self._rest_between_looks()
+                self.bell.clear()
+                wait = self._seconds_to_wait()
+                if wait <= 0:
+                    batch = self._claim()
+                    if batch is not None:
+                        return batch
+                    wait = self.pace.poll
+                self.bell.wait(wait)
+        return None
+
+    def batch_now(self) -> Batch | None:
+        """A batch of what is due, however small; None where nothing is, or the connection rests."""
+        state, _ = self._look()
+        if time.monotonic() < self._slow_until or self._pause_holds(state):
+            return None
+        return self._claim()
+
+    def _seconds_to_wait(self) -> float:
+        """How long the next claim has to wait: 0 where it is its time."""
+        moment, poll = time.monotonic(), self.pace.poll
+        if moment < self._slow_until:
+            return min(poll, self._slow_until - moment)
+        state, due = self._look()
+        if self._pause_holds(state):
+            return poll
+        if due == 0:
+            return self._until_next_due()
+        if not self._out:
+            return 0
+        if self._failures:
+            return poll  # one call tries whether it answers again; its end rings the bell
+        # While calls are out, what comes in gathers until it fills a call: an idle road is quick, a busy one thrifty.
+        return 0 if due >= self._limit else self._last_claim + self.pace.gather - moment
+
+    def _look(self) -> tuple[ConnectionState, int]:
+        name = self.connection.name
+        with self._store.read() as conn:
+            state = connection_states.state_of(conn, name, day=day_of(now()))
+            due = outbox.due(conn, name, now=now_ms(), enough=self._limit)
+        self.connection.budget.saw(state.calls_today)
+        return state, due
+
+    def _until_next_due(self) -> float:
+        moment = now_ms()
+        with self._store.read() as conn:
+            at = outbox.next_due(conn, self.connection.name, now=moment)
+        return self.pace.poll if at is None else min(self.pace.poll, (at - moment + 1) / 1000)
+
+    def _rest_between_looks(self) -> None:
+        rest = self._last_look + LOOK_SECONDS - time.monotonic()
+        if rest > 0:
+            time.sleep(rest)
+        self._last_look = time.monotonic()
+
+    def _pause_holds(self, state: ConnectionState) -> bool:
+        if not state.paused:
+            return False
+        if state.until is None or state.until > now():
+            return True
+        return not self._resumed(state)
+
+    def _resumed(self, state: ConnectionState) -> bool:
+        """Whether a paused connection whose time has come works again; one node tries."""
+        name, moment = self.connection.name, now()
+        since = state.since or moment
+        again = moment + timedelta(seconds=probe_delay((moment - since).total_seconds(), self.pace))
+        with self._store.write() as conn:
+            if state.until is None or not connection_states.take_probe(conn, name, seen=state.until, until=again):
+                return False
+        if state.reason not in ("quota_spent", pauses.CALLS_PER_DAY) and self.connection.can("check"):
+            connector: Any = self.connection.connector
+            try:
+                called(self.connection, connector.check)
+            except ConnectorError as error:
+                log.warning("still_paused", connection=name, reason=error.name, until=again.isoformat())
+                return False
+        pauses.resume(self._store, name)
+        log.info("connection_resumed", connection=name)
+        return True
+
+    def _claim(self) -> Batch | None:
+        with self._store.write() as conn:
+            batch = self._claimed(conn)
+        return self._out_with(batch)
+
+    def _claimed(self, conn: Transaction) -> Batch | None:
+        lease = Lease(self._store, self.pace.lease)
+        claimed = outbox.claim(
+            conn,
+            self.connection.name,
+            owner=lease.owner,
+            limit=self._limit,
+            now=now_ms(),
+            lease_until=lease.until_ms,
+        )
+        lease.ids = [one.id for one in claimed]
+        return (lease, claimed) if claimed else None
+
+    def _out_with(self, batch: Batch | None) -> Batch | None:
+        if batch is not None:
+            self._last_claim = time.monotonic()
+            with self._lock:
+                self._out[batch[0].owner] = batch[0]
+        return batch
+
+    # --- what becomes of it ----------------------------------------
+
+    def carry(self, batch: Batch, *, go_on: bool = False) -> Batch | None:
+        """Send a batch and note what became of it; with `go_on`, the next one, where a full one is due."""
+        lease, claimed = batch
+        judge = Judge(self.pace, self._failures, now_ms())
+        following = None
+        try:
+            consignment = packed(self._store, self._mappings, self.connection.name, claimed)
+            send(self.connection, consignment, self._store, lease.check)
+            verdicts = judge.verdicts(consignment)
+            self._learn(judge.trouble)
+            following = self._note(lease.owner, verdicts, self._fresh.among(consignment.parcels), go_on)
+        except LeaseLost:
+            log.warning("lease_lost", connection=self.connection.name, deliveries=len(claimed))
+        finally:
+            with self._lock:
+                self._out.pop(lease.owner, None)
+            self.bell.set()
+        return self._out_with(following)
+
+    def _note(self, owner: str, verdicts: Sequence[Verdict], fresh: Sequence[Fresh], go_on: bool) -> Batch | None:
+        budget, name = self.connection.budget, self.connection.name
+        calls = budget.take()
+
+        def noted(conn: Transaction) -> Batch | None:
+            outbox.finish(conn, owner, verdicts, now=now_ms())
+            outbox.remember_fresh(conn, fresh, now=now_ms())
+            if calls:
+                connection_states.add_calls(conn, {name: calls}, now=now())
+            # The next claim in the same transaction: one write to the disk less, for each full batch of a busy road.
+            return self._claimed(conn) if go_on and self._full_batch_due(conn) else None
+
+        try:
+            following = self._store.in_one_piece(noted)
+        except Exception:
+            budget.give_back(calls)
+            raise
+        outcomes = Counter(verdict.tried.outcome for verdict in verdicts if verdict.tried is not None)
+        with self._lock:
+            self.tally += outcomes
+        log.debug("carried", connection=name, deliveries=len(verdicts), **outcomes)
+        return following
+
+    def _full_batch_due(self, conn: Transaction) -> bool:
+        if self._failures or time.monotonic() < self._slow_until:
+            return False
+        state = connection_states.state_of(conn, self.connection.name, day=day_of(now()))
+        return (
+            not state.paused and outbox.due(conn, self.connection.name, now=now_ms(), enough=self._limit) >= self._limit
+        )
+
+    def _learn(self, trouble: Trouble) -> None:
+        name, error = self.connection.name, trouble.pause
+        if isinstance(error, CallsPerDay):
+            pauses.pause_until_midnight(self._store, name, self.connection.budget.calls_per_day or 0)
+        elif error is not None:
+            pauses.pause_for(self._store, name, error, self.pace.first_probe)
+        if error is not None:
+            log.warning("connection_paused", connection=name, reason=error.name)
+        with self._lock:
+            slow_for = trouble.slow_for
+            if slow_for or (trouble.silent and not trouble.answered):
+                self._failures += 1
+                slow_for = slow_for or retry_delay(self._failures, self.pace, self.pace.longest_breath)
+                self._slow_until = max(self._slow_until, time.monotonic() + slow_for)
+            elif trouble.answered:
+                self._failures = 0
+
+    # --- keeping and ending ----------------------------------------
+
+    def renew(self) -> None:
+        """Keep the claims that are out."""
+        for lease in self._leases():
+            lease.renew()
+
+    def store_calls(self) -> None:
+        """Put the calls that no claim has noted, such as a screen pop's, into the store."""
+        calls = self.connection.budget.take()
+        if not calls:
+            return
+        try:
+            with self._store.write() as conn:
+                connection_states.add_calls(conn, {self.connection.name: calls}, now=now())
+        except Exception:
+            self.connection.budget.give_back(calls)
+            raise
+
+    def release(self) -> None:
+        """Give back the claims whose calls did not come to their end: what they did is not known."""
+        for lease in self._leases():
+            lease.lose()
+            with self._store.write() as conn:
+                recovery.release(conn, owner=lease.owner, ids=lease.ids, now=now_ms())
+
+    def _leases(self) -> list[Lease]:
+        with self._lock:
+            return list(self._out.values())

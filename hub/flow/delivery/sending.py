@@ -1,0 +1,69 @@
+"""Send a consignment: look people up, render, leave to people what is theirs, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from hub.connections import Connection
+from hub.errors import Ambiguous
+from hub.flow.delivery.calls import Failed
+from hub.flow.delivery.consignment import Consignment, Parcel, Spoiled, made
+from hub.flow.delivery.lookups import Asked, resolve
+from hub.flow.delivery.ownership import owned_fields
+from hub.flow.delivery.writing import write
+from hub.model import Lookup, Receipt
+from hub.store import deliveries
+from hub.store.database import Store
+
+
+def send(connection: Connection, consignment: Consignment, store: Store, still_ours: Callable[[], None]) -> None:
+    """Set the fate of every parcel. `still_ours` is called before each call of the CRM; what it raises ends everything."""
+    asked = Asked(connection, still_ours)
+    resolve(_upserts(consignment), asked)
+    for parcel in _upserts(consignment):
+        _render(parcel)
+    owned = [parcel for parcel in _upserts(consignment) if parcel.mapping.target.update == "owned"]
+    if owned:
+        _leave_to_people(owned, asked, store)
+    if asked.stopped is not None:
+        # The CRM does not take our calls just now: what needed no look-up waits as well.
+        for parcel in consignment.going():
+            parcel.fate = Failed(asked.stopped, sent=False)
+    write(connection, consignment.going(), still_ours)
+
+
+def _upserts(consignment: Consignment) -> list[Parcel]:
+    return [parcel for parcel in consignment.going() if parcel.claimed.action == "upsert"]
+
+
+def _render(parcel: Parcel) -> None:
+    rendered = made(parcel, lambda: parcel.mapping.render(parcel.facts, parcel.found))
+    if rendered is None:
+        return
+    parcel.fields, parcel.notes = rendered.fields, list(rendered.notes)
+    if rendered.problems:
+        parcel.fate = Spoiled(rendered.problems)
+
+
+def _leave_to_people(parcels: Sequence[Parcel], asked: Asked, store: Store) -> None:
+    asked.ask([_by_key(parcel) for parcel in parcels])
+    with store.read() as conn:
+        history = deliveries.sent_for(conn, {parcel.claimed.subject for parcel in parcels})
+    for parcel in parcels:
+        answer = asked.answer(_by_key(parcel))
+        if isinstance(answer, Failed):
+            parcel.fate = answer
+        elif len(answer) > 1:
+            parcel.fate = Failed(Ambiguous(f"{len(answer)} records have the key {parcel.target.key}={parcel.key}"))
+        elif answer:
+            record = answer[0]
+            sent = history.get((parcel.claimed.subject, parcel.claimed.mapping), ())
+            parcel.fields, kept = owned_fields(parcel.fields, record.fields, sent)
+            parcel.notes += kept
+            if not parcel.fields:
+                parcel.fate = Receipt(key=parcel.key, outcome="unchanged", id=record.id, url=record.url)
+
+
+def _by_key(parcel: Parcel) -> Lookup:
+    target = parcel.target
+    return Lookup(object=target.object, by="key", value=parcel.key, key_field=target.key)

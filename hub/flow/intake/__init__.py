@@ -1,0 +1,1 @@
+"""Intake: events become durable, fold into facts, and make deliveries."""

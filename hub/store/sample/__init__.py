@@ -1,0 +1,1 @@
+"""A thousand sample people for the embedded CRM."""
