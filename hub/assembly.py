@@ -67,6 +67,7 @@ class Hub:
         refresher = threading.Thread(target=self._refresh, name="mappings", daemon=True)
         refresher.start()
         self._closing.callback(refresher.join, 5)
+        self._closing.callback(self.lists.close)  # a pull that was asked for may run without any worker
         wanted = (self.acceptor if accept else None, self.deliverer if work else None, self.schedules if work else None)
         for part in wanted:
             if part is not None:

@@ -75,16 +75,20 @@ class Front:
                     log.error("not started", error=type(error).__name__, problem=str(error))
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
-                # All that is loaded by now stays: looking through it for garbage again and again would stop every hook
-                # for some 50 ms each time.
-                gc.collect()
-                gc.freeze()
+                keep_what_is_loaded()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 gc.unfreeze()
                 await asyncio.to_thread(self._hub.close)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def keep_what_is_loaded() -> None:
+    """All that is loaded by now stays: looking through it for garbage again and again would stop every hook for some
+    50 ms each time. To be called once, when the hub has started."""
+    gc.collect()
+    gc.freeze()
 
 
 def _counter(flask: Flask) -> Any:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, request
 from jinja2 import StrictUndefined
 from werkzeug.wrappers import Response as AnyResponse
 
-from hub.web import health, metrics, openapi, sign_in, start
+from hub.web import crm, desk, health, metrics, openapi, sign_in, start
 from hub.web.access import CSRF_HEADER, SAFE_METHODS, SESSION_SECONDS, caller, csrf_token, require_csrf
+from hub.web.api.rooms import API_PREFIX, with_api
 from hub.web.current import EXTENSION
 from hub.web.problems import register_problems
 
 if TYPE_CHECKING:
     from hub.assembly import Hub
 
-API_PREFIX = "/api/v1"
-API_ROOMS = ("interactions", "deliveries", "records", "connections", "mappings", "unread", "desk", "lists")
-PAGES: tuple[Blueprint, ...] = (sign_in.pages, start.pages, health.pages, metrics.pages, openapi.pages)
+PAGES: tuple[Blueprint, ...] = tuple(room.pages for room in (sign_in, start, crm, desk, health, metrics, openapi))
 OPEN = {
     "static",
     "sign_in.form",
@@ -62,16 +60,8 @@ def create_flask(hub: Hub) -> Flask:
     app.context_processor(lambda: {"csrf_token": csrf_token, "caller": caller, "hub": hub})
     for page in PAGES:
         app.register_blueprint(page)
-    for page_room in ("crm", "desk"):
-        app.register_blueprint(import_module(f"hub.web.{page_room}").pages)
     with_api(app)
     return app
-
-
-def with_api(app: Flask) -> None:
-    """Add the API's rooms to `app`."""
-    for room in API_ROOMS:
-        app.register_blueprint(import_module(f"hub.web.api.{room}").api, url_prefix=API_PREFIX)
 
 
 def _signed_in_only() -> AnyResponse | None:

@@ -20,6 +20,7 @@ from hub import model
 from hub.store.access import SCOPES
 from hub.web.api.endpoint import DECLARATION, Declaration
 from hub.web.api.fields import Moment, Noun
+from hub.web.api.rooms import API_PREFIX, with_api
 from hub.web.problems import MEDIA_TYPE
 
 pages = Blueprint("openapi", __name__)
@@ -166,8 +167,6 @@ def _schema_name(schema: Any) -> str:
 
 def api_reference() -> str:
     """The API as a page of the manual."""
-    from hub.web.flask_app import API_PREFIX, with_api  # the page is made without a hub
-
     app = Flask("hub.web")
     with_api(app)
     parts = [

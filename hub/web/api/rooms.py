@@ -1,0 +1,16 @@
+"""The API's rooms, and where they are served."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from hub.web.api import connections, deliveries, desk, interactions, lists, mappings, records, unread
+
+API_PREFIX = "/api/v1"
+ROOMS = (interactions, deliveries, records, connections, mappings, unread, desk, lists)
+
+
+def with_api(app: Flask) -> None:
+    """Add the API's rooms to `app`."""
+    for room in ROOMS:
+        app.register_blueprint(room.api, url_prefix=API_PREFIX)
