@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hub.clock import from_ms
 from hub.model import Clicked, Event, EventRef, Facts, InteractionFacts
-from hub.store.many_rows import parameters, write_rows
+from hub.store.many import parameters, write_rows
 from hub.store.schema import deliveries, dials, do_not_call, events, interactions, unread
 
 AT_ONCE = 500  # values in one IN list
