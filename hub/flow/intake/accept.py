@@ -36,6 +36,7 @@ from hub.store.database import Store
 
 AT_ONCE = 500  # events in one transaction, unless a single accept brings more
 WAITING_AT_MOST = 64 << 20  # bytes of JSON, roughly; beyond it the sender is asked to come again
+BUSY, GATHERING_SECONDS = 8, 0.002  # after a transaction of so many accepts, wait so long for the next one to fill
 ASSUMED_BYTES = 2_000  # of an event whose JSON we do not have
 TRIES = 6  # of a transaction that other nodes got in the way of
 NUMBERS_AT_MOST = 100_000
@@ -88,6 +89,7 @@ class Acceptor:
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._entry = threading.Lock()
         self._waiting = 0
+        self._busy = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="accept", daemon=True)
 
@@ -150,6 +152,7 @@ class Acceptor:
         going = True
         while going:
             batch, going = self._next()
+            self._busy = len(batch) >= BUSY
             if batch:
                 self._commit(batch)
                 with self._entry:
@@ -158,6 +161,8 @@ class Acceptor:
     def _next(self) -> tuple[list[_Waiting], bool]:
         """What waits now, at least one; and whether there may be more."""
         waiting, batch, size = self._queue.get(), [], 0
+        if self._busy:  # much of a transaction costs the same however many share it
+            sleep(GATHERING_SECONDS)
         while waiting is not None:
             batch.append(waiting)
             size += waiting.size
