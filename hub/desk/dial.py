@@ -2,7 +2,7 @@
 
 The row in `dials` is there before the platform hears of it. So the same idempotency key, and the same request again within
 three seconds under another key (a double click), get the first one's answer. What may have been done is never repeated: a
-dial without an answer stays `unknown` until the platform says more.
+dial without an answer is `unknown` to whoever clicked, and known as `accepted` once the platform's events show its call.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ Outcome = Literal["requested", "accepted", "refused", "unknown"]
 
 MINUTE_MS = 60_000
 LOOK_SECONDS = 0.025  # how often the second of two clicks looks what became of the first
+CALL_SHOWN = "the platform did not answer the dial, but its events show the call"
 NO_ANSWER = "the platform has not answered: it may ring, and is not dialled again for this click"
 
 log = structlog.get_logger()
@@ -111,7 +112,12 @@ class Dialer:
             row = desk.dial_of_id(conn, id)
             if row is not None and row.double_of:
                 row = desk.dial_of_id(conn, row.double_of)
-        return None if row is None else self._dialled(row)
+        if row is None:
+            return None
+        dialled = self._dialled(row)
+        if dialled.outcome != "unknown" or not dialled.interaction:
+            return dialled
+        return msgspec.structs.replace(dialled, outcome="accepted", reason=CALL_SHOWN)
 
     def close(self) -> None:
         """Take no more clicks."""

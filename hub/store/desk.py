@@ -82,11 +82,21 @@ def add_dial(conn: Connection, **columns: Any) -> bool:
 
 
 def settle_dial(conn: Connection, id: str, state: str, reason: str, interaction: str) -> None:
-    """What became of the dial `id`. Only the first answer counts."""
+    """What became of the dial `id`. Only the first answer counts; the call that an event has named already stays named."""
+    call = {"interaction": interaction} if interaction else {}
     conn.execute(
         update(dials)
         .where(dials.c.id == id, dials.c.state.in_(("requested", "unknown")))
-        .values(state=state, reason=reason or None, interaction=interaction or None)
+        .values(state=state, reason=reason or None, **call)
+    )
+
+
+def name_call(conn: Connection, id: str, connection: str, interaction: str) -> None:
+    """The call that the dial `id` has become, as the platform's own events tell it."""
+    conn.execute(
+        update(dials)
+        .where(dials.c.id == id, dials.c.connection == connection, dials.c.interaction.is_(None))
+        .values(interaction=interaction)
     )
 
 

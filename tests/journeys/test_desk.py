@@ -349,6 +349,10 @@ def test_a_platform_that_breaks_off_leaves_one_call_and_an_unknown_outcome(desk:
     assert desk.dial()["outcome"] == "unknown"
     assert desk.dial(key="click-2")["id"] == told["id"]
     assert len(desk.phone.platform._calls) == 1
+    assert desk.phone.hooks.wait_until_sent(30)
+    became = desk.api.get(f"{desk.url}/api/v1/dial/{told['id']}", timeout=10).json()
+    assert (became["outcome"], became["interaction"]) == ("accepted", *desk.phone.platform._calls)
+    assert "did not answer" in became["reason"]
 
 
 def test_a_platform_that_is_down_is_refused_and_a_later_click_dials(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from hub.flow.intake.triggers import Mappings, Outbox
 from hub.flow.subject import interaction_subject, is_about_interaction
 from hub.model import Event, Facts, WireEvent
 from hub.phone import e164
-from hub.store import intake
+from hub.store import desk, intake
 from hub.store.intake import Folded, Key, Known, NewEvent
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def _interactions(
     known = intake.locked_interactions(conn, events)
     folded = _folded(conn, events, known, country)
     _add_clicked(conn, folded)
+    _name_calls(conn, folded)
     rows = []
     for one in folded:
         connection, final = one.key[0], one.facts.final
@@ -159,6 +160,14 @@ def _add_clicked(conn: Transaction, folded: Sequence[_Interaction]) -> None:
         by_key = intake.clicked_by_interaction(conn, [one.key for one in outbound])
         for one in outbound:
             one.facts.clicked = by_key.get(one.key)
+
+
+def _name_calls(conn: Transaction, folded: Sequence[_Interaction]) -> None:
+    """Have the dials that became these calls know them: the platform's answer may never have come."""
+    begun = [(one.facts.dial.id, one.key) for one in folded
+             if one.facts.dial is not None and (one.before is None or one.before.dial is None)]  # fmt: skip
+    for id, (connection, interaction) in sorted(begun):  # sorted: two nodes take the same rows in the same order
+        desk.name_call(conn, id, connection, interaction)
 
 
 def _changed(one: _Interaction) -> bool:
