@@ -23,6 +23,7 @@ from hub.credentials import ADMIN, ADMIN_PASSWORD, API_TOKEN, WEBHOOK_SECRET, ad
 from hub.errors import PatchbayError
 from hub.log import set_up_logs
 from hub.web.asgi import asgi_app, keep_what_is_loaded
+from hub.web.impatient import ImpatientProtocol
 from hub.web.metrics import HubCollector
 
 FINISH_SECONDS = 20  # how long requests in flight may take to end
@@ -90,7 +91,7 @@ def _server(app: object) -> uvicorn.Server:
         uvicorn.Config(
             app,  # type: ignore[arg-type]
             loop="uvloop",
-            http="httptools",
+            http=ImpatientProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

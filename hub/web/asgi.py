@@ -9,8 +9,19 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 from a2wsgi import WSGIMiddleware
 
-from hub.web.asgi_wire import Application, Receive, Scope, Send, declared_length, headers_of, refuse
-from hub.web.hooks import PREFIX, Hooks
+from hub.web.asgi_wire import (
+    Application,
+    Gone,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    body_of,
+    declared_length,
+    headers_of,
+    refuse,
+)
+from hub.web.hooks import PREFIX, READ_SECONDS, Hooks
 from hub.web.problems import Problem
 
 if TYPE_CHECKING:
@@ -19,26 +30,27 @@ if TYPE_CHECKING:
     from hub.assembly import Hub
 
 WORKERS = 32  # threads for Flask; a screen pop may hold one for its whole deadline
-LARGEST = 8 << 20  # bytes of a request to Flask
+LARGEST = 4 << 20  # bytes of a request to Flask; no room behind it takes more
 
 log = structlog.get_logger()
 
 
-def asgi_app(hub: Hub, flask: Flask | None = None) -> Application:
-    """The application that serves `hub`: it starts the hub with the server and closes it with it."""
+def asgi_app(hub: Hub, flask: Flask | None = None, read_seconds: float = READ_SECONDS) -> Application:
+    """The application that serves `hub`: it starts the hub with the server and closes it with it. `read_seconds`: how long
+    a whole body may take."""
     if flask is None:
         from hub.web.flask_app import create_flask
 
         flask = create_flask(hub)
-    return Front(hub, flask)
+    return Front(hub, flask, read_seconds)
 
 
 class Front:
     """Sends each request down its road."""
 
-    def __init__(self, hub: Any, flask: Flask) -> None:
-        self._hub = hub
-        self._hooks = Hooks(hub, _counter(flask))
+    def __init__(self, hub: Any, flask: Flask, read_seconds: float) -> None:
+        self._hub, self._read_seconds = hub, read_seconds
+        self._hooks = Hooks(hub, _counter(flask), read_seconds)
         self._rest = cast("Application", WSGIMiddleware(cast("Any", flask), workers=WORKERS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,16 +66,23 @@ class Front:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _to_flask(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give Flask a request whose body is whole: strangers who never end theirs would hold every thread."""
         headers = headers_of(scope)
         length = declared_length(headers)
-        if length is not None and length > LARGEST:
-            problem = Problem(413, f"The body is larger than {LARGEST} bytes.", kind="too-large")
-        elif length is None and "transfer-encoding" in headers:
-            problem = Problem(411, "Say the body's length in Content-Length.", kind="length-required")
-        else:
-            await self._rest(scope, receive, send)
+        try:
+            if length is None and "transfer-encoding" in headers:
+                raise Problem(411, "Say the body's length in Content-Length.", kind="length-required")
+            body = await body_of(receive, headers, LARGEST, self._read_seconds) if length else b""
+        except Gone:
             return
-        await refuse(scope, receive, send, problem, linger=True)
+        except Problem as problem:
+            await refuse(scope, receive, send, problem, linger=True)
+            return
+
+        async def whole() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._rest(scope, whole, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:

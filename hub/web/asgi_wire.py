@@ -119,4 +119,4 @@ async def _let_go(receive: Receive) -> None:
 
 
 def _too_large(at_most: int) -> Problem:
-    return Problem(413, f"The body is larger than {at_most} bytes; send fewer events at once.", kind="too-large")
+    return Problem(413, f"The body is larger than {at_most} bytes; send less at once.", kind="too-large")

@@ -10,7 +10,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -28,9 +28,10 @@ from hub.contract import HookRequest, Tools
 from hub.flow.intake.accept import Acceptor, TooBusy
 from hub.store.database import Store, open_store
 from hub.store.schema import deliveries, events, interactions, unread
-from hub.web.asgi import asgi_app
+from hub.web.asgi import WORKERS, asgi_app
 from hub.web.asgi_wire import Application
 from hub.web.hooks import Hooks
+from hub.web.impatient import ImpatientProtocol
 from tests.unit.test_accept import LOG, in_threads, rows
 
 SECRET = "whsec_" + b64encode(b"a secret of twenty-four.").decode()
@@ -79,13 +80,14 @@ def pages() -> Flask:
 
 
 @contextmanager
-def serving(app: Application | Hooks, port: int, lifespan: str = "on") -> Iterator[str]:
+def serving(app: Application | Hooks, port: int, lifespan: str = "on", http: Any = "auto") -> Iterator[str]:
     """A real server on loopback."""
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
         port=port,
         ws="none",
+        http=http,
         lifespan=lifespan,
         log_config=None,
         access_log=False,  # type: ignore[arg-type]
@@ -379,6 +381,36 @@ def test_who_sends_too_slowly_is_told_so(hub: StandInHub, store: Store, free_por
         assert read_all(sock).startswith(b"HTTP/1.1 408 ")
     hub.close()
     assert nothing_is_kept(store)
+
+
+def test_bodies_that_never_end_hold_no_page_up(hub: StandInHub, free_port: int) -> None:
+    with serving(asgi_app(hub, pages(), read_seconds=4), free_port) as url, ExitStack() as open_:  # type: ignore[arg-type]
+        socks = [open_.enter_context(connected(url)) for _ in range(2 * WORKERS)]
+        for sock in socks:
+            sock.sendall(head({"Content-Length": "10"}, path="/") + b"a")
+        assert requests.get(url, timeout=3).text == "a page 0"
+        assert read_all(socks[0]).startswith(b"HTTP/1.1 408 ")
+        with connected(url) as gone:
+            gone.sendall(head({"Content-Length": "10"}, path="/") + b"a")
+        assert requests.post(url, data=b"x", timeout=3).text == "a page 1"
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET / HTTP/1.1\r\nHost: hu", b"GET / HTTP/1.1\r\nHost: hub\r\n\r\nG", b"\r\n"]
+)
+def test_who_never_ends_a_head_is_hung_up_on(
+    hub: StandInHub, free_port: int, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(ImpatientProtocol, "head_seconds", 0.2)
+    app = asgi_app(hub, pages())  # type: ignore[arg-type]
+    with serving(app, free_port, http=ImpatientProtocol) as url, connected(url) as sock:
+        sock.sendall(begun)
+        assert (b"a page 0" in read_all(sock)) == begun.endswith(b"G")  # to its end: the server closes
+        with connected(url) as slow:  # a body has its own, longer, while
+            slow.sendall(head({"Content-Length": "2"}, path="/") + b"a")
+            time.sleep(0.3)
+            slow.sendall(b"b")
+            assert b"a page 2" in read_all(slow)
 
 
 def test_a_refused_sender_may_go_on_with_the_same_connection(url: str) -> None:
