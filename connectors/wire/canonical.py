@@ -28,8 +28,9 @@ LEG_TIMES = ("started_at", "answered_at", "ended_at")
 _event = msgspec.json.Decoder(WireEvent)
 _each = msgspec.json.Decoder(list[msgspec.Raw])
 _any = msgspec.json.Decoder(msgspec.Raw)
-# Strings whole (so that a bracket inside one does not count), then brackets. Possessive: no backtracking on hostile input.
-_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+# Strings whole (so that a bracket inside one does not count), then brackets. Possessive: no backtracking on hostile input;
+# and a string that never ends reaches to the end, or each escaped quote in it would be looked at as another beginning.
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 # An escaped NUL, but not a backslash that is itself escaped and followed by the letters u0000.
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 

@@ -94,6 +94,8 @@ def _filled(data: bytes, where: str, id: str | None, type: str | None, time: str
         present = _present.decode(data)
     except msgspec.ValidationError:
         raise InvalidEvent(where, "an object is needed: one canonical event for each CloudEvent") from None
+    except RecursionError:  # in base64 no reader before us could see it
+        raise Unreadable("nested too deep") from None
     except msgspec.DecodeError as error:
         raise Unreadable(str(error)) from None
     missing = {

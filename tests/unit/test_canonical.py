@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -230,6 +231,15 @@ def test_what_is_not_too_deep_is_read() -> None:
         read(json.dumps(EVENT).replace('"123"', "[" * (depth + 1) + "]" * (depth + 1)))
 
 
+def test_a_string_that_never_ends_costs_no_more_than_one_that_does() -> None:
+    body = b"{}" * DEEPEST + b'"' + b'\\"' * 400_000  # looked at anew from each of its quotes: hours
+    for broken in (body, body + b"\\"):
+        began = time.process_time()
+        with pytest.raises(Unreadable):
+            read(broken)
+        assert time.process_time() - began < 2
+
+
 # --- CloudEvents, made by the PyPI package `cloudevents` ----------------------------------------
 
 ENVELOPE = {
@@ -309,6 +319,10 @@ def test_a_cloud_event_without_data_or_with_binary_data() -> None:
     assert read(json.dumps(bare | {"data_base64": b64encode(json.dumps(EVENT).encode()).decode()}), STRUCTURED)
     assert wrong(bare | {"data_base64": "!"}, STRUCTURED)[0] == "data_base64"
     assert wrong(bare | {"data_base64": b64encode(b"\xff").decode()}, STRUCTURED)[0] == "data_base64"
+    deep = bare | {"data_base64": b64encode(b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}").decode()}
+    for body, headers in ((deep, STRUCTURED), ([deep], BATCH)):
+        with pytest.raises(Unreadable, match="nested too deep"):
+            read(json.dumps(body), headers)
 
 
 def test_binary_cloud_events_that_are_wrong() -> None:
