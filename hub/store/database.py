@@ -123,7 +123,7 @@ def open_store(url: str) -> Store:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
+        _make_room(parsed.database)
         threads = {"connect_args": {"timeout": 30, "check_same_thread": False}, "pool_size": 20, "max_overflow": 20}
         engine = create_engine(parsed, hide_parameters=True, **threads)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -133,6 +133,16 @@ def open_store(url: str) -> Store:
             parsed = parsed.set(drivername="postgresql+psycopg")
         engine = create_engine(parsed, pool_size=20, max_overflow=20, pool_pre_ping=True, hide_parameters=True)
     return Store(engine)
+
+
+def _make_room(database: str | None) -> None:
+    """A new file is for its owner's eyes alone: it holds people's data and the key that signs sessions. The files that
+    SQLite puts beside it have its mode."""
+    if database and database != ":memory:":
+        file = Path(database)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            file.touch(mode=0o600)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -35,6 +36,16 @@ def test_the_migrated_schema_is_the_declared_one(empty: Store) -> None:
                 assert index.name in indexes, f"{table.name} lacks the index {index.name}"
             primary = made.get_pk_constraint(table.name)["constrained_columns"]
             assert primary == [column.name for column in table.primary_key], table.name
+
+
+def test_a_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/var/patchbay.db")
+    try:
+        upgrade(store)
+        modes = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "var").iterdir()}
+    finally:
+        store.close()
+    assert modes == dict.fromkeys(("patchbay.db", "patchbay.db-wal", "patchbay.db-shm"), 0o600)
 
 
 def test_partial_indexes_are_partial(empty: Store) -> None:
