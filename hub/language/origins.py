@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hub.language.converters import text_of
+from hub.language.converters import Problem, text_of
 from hub.language.expressions import ExpressionError, compile_expression
 from hub.language.paths import FREE, Facts, Getter, Path, PathError, Scope, Shape
 from hub.language.words import At, path_at
 from hub.language.yaml_source import Document
+
+LONGEST = 4_000_000  # characters of a `text` before `max` cuts it; a hook's whole body is less
 
 _PIECE = re.compile(r"([^{}]*)(?:\{\{|\}\}|\{([^{}]*)\}|([{}]))")
 _TEXT = Shape("text")
@@ -105,6 +107,8 @@ def _text(doc: Document, at: At, template: Any, scope: Scope) -> Made:
         if not anything:
             return None
         written.append(tail)
+        if sum(map(len, written)) > LONGEST:
+            raise Problem(f"a text of more than {LONGEST} characters")
         return "".join(written).strip() or None
 
     return Made(get, lambda facts: (f'text "{template}"', get(facts)), _TEXT, " or ".join(p.text for _, p in pieces))

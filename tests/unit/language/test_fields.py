@@ -266,3 +266,10 @@ def test_preview_and_delivery_agree(
     quick, told = one.render(facts, {}), one.render(facts, {}, explain=True)
     assert (quick.fields, quick.notes, quick.problems) == (told.fields, told.notes, told.problems)
     assert told.lineage["A"].value == told.fields.get("A")
+
+
+def test_a_text_that_repeats_a_long_one_is_stopped() -> None:
+    facts = FACTS | {"wrap_up": {"comment": "x" * 1_000_000}}
+    assert rendered({"text": "{wrap_up.comment}" * 2, "max": 10}, facts) == "x" * 10
+    bomb = rendered({"text": "{wrap_up.comment}" * 5_000, "max": 10}, facts)
+    assert bomb == "problem: a text of more than 4000000 characters"
