@@ -82,7 +82,9 @@ class FullDeliverySchema(DeliverySchema):
 class FilterSchema(Schema):
     """Which deliveries; what is not given does not narrow."""
 
-    state = wire.List(wire.String(validate=OneOf(STATES)), metadata={"description": "One or several states."})
+    state = wire.List(
+        wire.String(validate=OneOf(STATES)), validate=Length(min=1), metadata={"description": "One or several states."}
+    )
     mapping = wire.String()
     connection = wire.String(metadata={"description": "The target's."})
     subject = wire.String(metadata={"description": "Such as `interaction:softphone/call-1`."})
