@@ -30,7 +30,7 @@ READS = ("GET", "HEAD", "OPTIONS")
 
 # Where a cloud's own secrets are served; some of these are neither link-local nor private.
 METADATA = frozenset(
-    map(ipaddress.ip_address, ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16"))
+    map(ipaddress.ip_address, ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"))
 )
 
 
@@ -59,7 +59,7 @@ def address_problem(address: str, private_network: bool) -> str | None:
         return "is a link-local or metadata address, which no connection may use"
     if ip.is_multicast or ip.is_unspecified or (ip.is_reserved and not ip.is_loopback):
         return "is not the address of one machine, so no connection may use it"
-    if not ip.is_global and not private_network:
+    if (not ip.is_global or (ip.version == 6 and ip.is_site_local)) and not private_network:
         return "is a private address; set private_network: true on the connection if it is meant"
     return None
 

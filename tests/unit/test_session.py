@@ -118,6 +118,8 @@ def opened(private: bool = True, timeout: float = 5.0, calls: list[int] | None =
         ("::ffff:127.0.0.1", False, "private_network: true"),
         ("64:ff9b::a9fe:a9fe", True, "metadata"),
         ("2002:a9fe:a9fe::1", True, "metadata"),
+        ("192.0.0.192", True, "metadata"),
+        ("fec0::1", False, "private_network: true"),
         ("0.0.0.0", True, "not the address of one machine"),
         ("::", True, "not the address of one machine"),
         ("224.0.0.1", True, "not the address of one machine"),
