@@ -65,6 +65,7 @@ class Asked:
         self._lines = lines
         self._silent: list[Silent] = []
         self._questions: dict[str, Question] = {}
+        self.refused: dict[str, ConnectorError] = {}  # who did answer: that it cannot be asked so
         for name, asked in lookups.items():
             if not asked:
                 continue
@@ -86,6 +87,8 @@ class Asked:
             try:
                 found[name] = question.answer.result()
             except ConnectorError as error:
+                if error.then is Then.PARK:
+                    self.refused[name] = error
                 self._silence(name, str(error), error.name)
             except Unreadable as error:
                 self._silence(name, f"its answer cannot be read: {error}", "unreadable")

@@ -7,6 +7,8 @@ number is looked for on the record before the call is tied to it:
 - another single record has it: the call is tied to that one, and the answer says so;
 - several others have it: the call is tied to none of them, and the answer says so;
 - nobody has it, or the CRM does not answer in time: the click counts, and the answer says so.
+
+A number that was clicked on no record is looked up in every CRM, for one reason: whoever has it may not want to be called.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ class Links:
         """Read `to` by the record's country and tie it. Raises DialRefused."""
         site = str(platform.config.settings.get("country") or self._config.country)
         if clicked is None:
-            return Link(_e164(to, site), None)
+            return self._unclicked(_e164(to, site))
         crm = self._crm(clicked)
         found = self._find(crm, Lookup(clicked.object, "id", clicked.id))
         if found is None:
@@ -60,6 +62,18 @@ class Links:
         if _holds(record, number, country) or not _is_person(crm, record):
             return Link(number, clicked)
         return self._rematched(crm, clicked, number)
+
+    def _unclicked(self, number: str) -> Link:
+        """A number without a record: refused where anybody who has it must not be called."""
+        lookups = {crm.name: [Lookup(PERSON, "phone", number)] for crm in self._connections.that("find")}
+        answers, silent = self._asking.begin(lookups).answers(time.monotonic() + CRM_SECONDS)
+        for (holders,) in answers.values():
+            for record in holders:
+                self._refuse_opted_out(record)
+        names = ", ".join(one.connection for one in silent)
+        return Link(
+            number, None, f"{names} did not answer: whether it may be called was not checked there" if names else ""
+        )
 
     def _rematched(self, crm: Connection, clicked: Clicked, number: str) -> Link:
         holders = self._find(crm, Lookup(PERSON, "phone", number))
@@ -88,8 +102,11 @@ class Links:
         return crm
 
     def _find(self, crm: Connection, lookup: Lookup) -> tuple[Record, ...] | None:
-        """The records; None where the CRM is silent."""
-        answers, _ = self._asking.begin({crm.name: [lookup]}).answers(time.monotonic() + CRM_SECONDS)
+        """The records; None where the CRM is silent. Raises DialRefused where it says that it has no such thing."""
+        asked = self._asking.begin({crm.name: [lookup]})
+        answers, _ = asked.answers(time.monotonic() + CRM_SECONDS)
+        if crm.name in asked.refused:
+            raise DialRefused("no-record", f"{crm.name} does not know that record: {asked.refused[crm.name]}")
         return tuple(answers[crm.name][0]) if crm.name in answers else None
 
     def _country(self, crm: Connection, record: Record) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy import insert, select
 from hub.clock import now_ms
 from hub.desk.dial import Dialer, DialRefused, KeyReused
 from hub.desk.dial_plan import dial_plan
-from hub.errors import ConfigError, CredentialsRefused, Throttled, Unavailable, UnknownOutcome
+from hub.errors import ConfigError, CredentialsRefused, NotFound, Throttled, Unavailable, UnknownOutcome
 from hub.model import Clicked, DialReceipt, DialRequest, Record
 from hub.store import desk
 from hub.store.database import Store
@@ -337,6 +337,31 @@ def test_do_not_call(dialling: Dialling, store: Store, phone: StubPlatform) -> N
     with store.write() as conn:
         conn.execute(insert(do_not_call).values(phone=ANA, since=1, source="wrap-up"))
     assert refused(dialling()) == "do-not-call"
+    assert phone.dialled == []
+
+
+def test_do_not_call_holds_for_a_number_that_was_clicked_on_no_record(
+    dialling: Dialling, phone: StubPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.desk.clicked.CRM_SECONDS", 0.2)
+    asked_not_to = StubCrm(person("1", ANA), person("2", ANA, fields={"do_not_call": True}))
+    assert refused(dialling(crm=StubCrm(), other=asked_not_to)) == "do-not-call"
+    assert phone.dialled == []
+    gate, hanging = Gate(), StubCrm()
+    hanging.before = gate
+    told = click(dialling(crm=hanging, other=StubCrm(person("1", ANA))))
+    assert (told.outcome, told.record) == ("accepted", None)
+    assert "crm did not answer" in told.note
+    gate.open()
+
+
+def test_a_crm_that_knows_no_such_object_is_not_silent(dialling: Dialling, phone: StubPlatform) -> None:
+    def unknown() -> None:
+        raise NotFound("there is no object ../x")
+
+    crm = StubCrm()
+    crm.before = unknown
+    assert refused(dialling(crm=crm), record=clicked("1", "../x")) == "no-record"
     assert phone.dialled == []
 
 
