@@ -19,8 +19,10 @@ from hub.errors import ConfigError, nearest
 from hub.installed import connector_class, connector_names
 from hub.language.yaml_source import Document, read_yaml
 from hub.settings import NotSet, Secret, WrongValue, checked, resolved
+from hub.store.database import checked_url
 
 SECTIONS = ("connections", "dial")
+VARIABLES = {"host": "PATCHBAY_HOST", "port": "PATCHBAY_PORT", "database_url": "PATCHBAY_DATABASE_URL"}
 CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -105,8 +107,7 @@ class _Reading:
     def config(self) -> Config:
         top = self._mapping((), self.document.value or {})
         self._known_names((), top, (*(setting.name for setting in HUB_SETTINGS), *SECTIONS))
-        told = self._settings((), top, HUB_SETTINGS, {"host": "PATCHBAY_HOST", "port": "PATCHBAY_PORT",
-                                                      "database_url": "PATCHBAY_DATABASE_URL"})  # fmt: skip
+        told = self._settings((), top, HUB_SETTINGS, VARIABLES)
         self._plausible(told)
         home, beside = home_of(self.env), self.file.parent
         mappings = self.env.get("PATCHBAY_MAPPINGS")
@@ -151,7 +152,12 @@ class _Reading:
                 ("zone",), f'zone has to be an IANA name such as Europe/Madrid, not "{told["zone"]}"'
             ) from None
         if not 0 < told["port"] < 65536:
-            raise self._wrong(("port",), f"port has to be between 1 and 65535, not {told['port']}")
+            raise self._wrong_setting("port", f"port has to be between 1 and 65535, not {told['port']}")
+        if told["database_url"]:
+            try:
+                checked_url(told["database_url"])
+            except ConfigError as error:
+                raise self._wrong_setting("database_url", error.what) from None
 
     def _connections(self, given: Any) -> dict[str, ConnectionConfig]:
         found = {}
@@ -219,6 +225,11 @@ class _Reading:
                 where = f" of {'.'.join(path)}" if path else ""
                 close = nearest(name, known) or f"; known: {', '.join(known)}"
                 raise self._wrong((*path, name), f'there is no setting "{name}"{where}{close}')
+
+    def _wrong_setting(self, name: str, what: str) -> ConfigError:
+        """What is wrong with a setting that a variable may have given."""
+        variable = VARIABLES[name]
+        return ConfigError(f"{variable}: {what}") if self.env.get(variable) else self._wrong((name,), what)
 
     def _wrong(self, path: tuple[str, ...], what: str) -> ConfigError:
         return self.document.error(path, what)

@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 
+from hub.errors import ConfigError
 from hub.store.bell import Bells
 
 Bell = Callable[[], None]
 T = TypeVar("T")
 TRIES = 5
+DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgres", "postgresql+psycopg")
 
 # By engine, not by Store: the embedded CRM is handed the engine alone, and queues its writes with everybody else's.
 _writers: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
@@ -116,12 +118,25 @@ class Store:
             self._ring(channel)
 
 
+def checked_url(url: str) -> URL:
+    """The parts of the store's `url`. Raises ConfigError where it is of no store that we know; repeats no part of it."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or parsed.drivername not in DRIVERS:
+        raise ConfigError(
+            "database_url has to be sqlite:///path/of/a/file.db or postgresql://user:password@host/database"
+        )
+    return parsed
+
+
 def open_store(url: str) -> Store:
     """Open the store at an SQLAlchemy `url`: `sqlite:///var/patchbay.db` or `postgresql://…` (driver psycopg 3).
 
     No error of it repeats a statement's values: they may be a person's.
     """
-    parsed = make_url(url)
+    parsed = checked_url(url)
     if parsed.get_backend_name() == "sqlite":
         _make_room(parsed.database)
         threads = {"connect_args": {"timeout": 30, "check_same_thread": False}, "pool_size": 20, "max_overflow": 20}

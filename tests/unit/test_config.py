@@ -136,6 +136,20 @@ def test_what_is_wrong_is_one_line_with_its_place(tmp_path: Path, text: str, sai
 
 def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     assert problem(tmp_path, GOOD, PATCHBAY_PORT="x").startswith("PATCHBAY_PORT: port has to be a whole number")
+    assert problem(tmp_path, GOOD, PATCHBAY_PORT="70000").startswith(
+        "PATCHBAY_PORT: port has to be between 1 and 65535"
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["patchbay.db", "mysql://a:geheim@db/c", "postgresql://a:geheim@db:port/c", "sqlte:///x"]
+)
+def test_a_store_that_is_none_of_ours_is_refused(tmp_path: Path, url: str) -> None:
+    from_env = problem(tmp_path, GOOD, PATCHBAY_DATABASE_URL=url)
+    assert from_env.startswith("PATCHBAY_DATABASE_URL: database_url has to be sqlite:///")
+    from_file = problem(tmp_path, GOOD + f"database_url: {url}\n")
+    assert from_file.startswith("hub.yaml:12: database_url has to be sqlite:///")
+    assert "geheim" not in from_env + from_file
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
