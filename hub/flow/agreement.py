@@ -36,6 +36,7 @@ def disagreements(mapping: Mapping, connections: Connections) -> tuple[list[Disa
         return found, ""
     try:
         found += _against_objects(mapping, target.connector.objects(), target, text)
+        found += _against_keys(target.connector, text)
         if mapping.target.write in target.connector.objects():
             found += _against_fields(mapping, target.connector.describe(mapping.target.write), text)
     except ConnectorError as error:
@@ -58,13 +59,37 @@ def _against_objects(mapping: Mapping, objects: Any, target: Connection, text: D
         if resolve.object not in (*objects, PERSON):
             line = text.line(("resolve", resolve.name))
             yield line, f'{target.name} has no object "{resolve.object}"{nearest(resolve.object, objects)}'
+        for name in resolve.many.objects:
+            if name not in objects:
+                line = text.line(("resolve", resolve.name, "many"))
+                yield line, f'{target.name} has no object "{name}"{nearest(name, objects)}'
+
+
+def _against_keys(crm: Describes, text: Document) -> Iterator[Disagreement]:
+    """Each `key: { field: … }` by which a record is looked up."""
+    for name, words in ((text.value or {}).get("resolve") or {}).items():
+        ways = words["by"] if isinstance(words["by"], list) else [words["by"]]
+        for key in (way["key"] for way in ways if isinstance(way.get("key"), dict)):
+            if key.get("field") and words["find"] in crm.objects():
+                described = crm.describe(words["find"])
+                yield from ((text.line(("resolve", name)), what) for what in _against_key(key["field"], described))
+
+
+def _against_key(key: str, described: Description) -> Iterator[str]:
+    """What is wrong with `key` as what names one record; where the CRM tells no unique fields, any may be one."""
+    known = [field.name for field in described.fields]
+    unique = [field.name for field in described.fields if field.unique]
+    if key not in known:
+        yield f'{described.object} has no field "{key}"{nearest(key, known)}'
+    elif unique and key not in unique:
+        yield f"{described.object}.{key} is not unique, so it is no key; unique: {', '.join(unique)}"
 
 
 def _against_fields(mapping: Mapping, described: Description, text: Document) -> Iterator[Disagreement]:
     known = {field.name: field for field in described.fields}
     key = mapping.target.key
-    if key not in known and key != RECORD_ID:
-        yield text.line(("target", "key")), f'{described.object} has no field "{key}"{nearest(key, known)}'
+    if key != RECORD_ID:
+        yield from ((text.line(("target", "key")), what) for what in _against_key(key, described))
     written = (text.value or {}).get("fields") or {}
     for name in mapping.fields:
         line = text.line(("fields", name))

@@ -102,6 +102,24 @@ def test_check_names_each_problem_in_one_line(patchbay: Say, tmp_path: Path) -> 
     assert lines[-1] == "Error: 5 problems"
 
 
+@pytest.mark.parametrize(
+    ("stands", "instead", "said"),
+    [
+        ("key: interaction_key", "key: subject", "activity.subject is not unique, so it is no key; unique: id, inter"),
+        ("phone: customer.phone", "key: { field: customer_no, from: customer.crm_key }", 'contact has no field "customer'),
+        ("phone: customer.phone", "key: { field: email, from: customer.email }", "contact.email is not unique"),
+        ("many: none", "many: { first: [contact, leed] }", 'crm has no object "leed", did you mean "lead"?'),
+    ],
+)  # fmt: skip
+def test_check_compares_keys_and_objects_with_the_crm(
+    patchbay: Say, tmp_path: Path, stands: str, instead: str, said: str
+) -> None:
+    (tmp_path / "mappings" / "wrap_up.yaml").write_text(WRAP_UP.replace(stands, instead))
+    _, err = patchbay("check", code=1)
+    assert len(err.splitlines()) == 2, err
+    assert said in err
+
+
 def test_check_of_wrong_settings(patchbay: Say, tmp_path: Path) -> None:
     (tmp_path / "config" / "hub.yaml").write_text("country: ES\ncompni: x\n")
     _, err = patchbay("check", code=1)
