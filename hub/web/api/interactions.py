@@ -23,6 +23,8 @@ from hub.web.problems import Problem, not_found
 api = Blueprint("interactions", __name__)
 
 MOST_DELIVERIES = 200
+# What the stored facts leave out because it goes without saying; an answer says it.
+_AT_FIRST = {"state": "created", "anonymous": False}
 
 
 class WhichQuery(Schema):
@@ -86,9 +88,14 @@ def interaction(key: str, query: dict[str, Any]) -> Any:
         made = store.page(connection, about, limit=MOST_DELIVERIES)
         attempts = store.attempts_of(connection, [delivery.id for delivery in made])
     facts = msgspec.json.decode(row.facts)
-    return facts | {
-        "key": row.key,
-        "connection": row.connection,
-        "updated_at": row.updated_at,
-        "deliveries": [full(delivery, attempts[delivery.id]) for delivery in reversed(made)],
-    }
+    return (
+        {"final": False}
+        | facts
+        | {
+            "interaction": _AT_FIRST | facts["interaction"],
+            "key": row.key,
+            "connection": row.connection,
+            "updated_at": row.updated_at,
+            "deliveries": [full(delivery, attempts[delivery.id]) for delivery in reversed(made)],
+        }
+    )
