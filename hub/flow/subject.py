@@ -56,6 +56,12 @@ def parts(subject: str) -> tuple[str, str, str]:
     return kind, owner, key
 
 
+def interaction_of(subject: str) -> str | None:
+    """The platform's id of the interaction that a subject is; None where it is something else. What logs name."""
+    kind, _, key = parts(subject)
+    return key if kind == "interaction" else None
+
+
 def _bounded(subject: str, field: str) -> str:
     if len(subject) > LONGEST:
         raise InvalidEvent(field, f"too long: {LONGEST} characters at most, with the connection and the list")

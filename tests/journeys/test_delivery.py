@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 from sqlalchemy import select
+from structlog import wrap_logger
+from structlog.testing import CapturingLogger
 
 from hub.errors import (
     CredentialsRefused,
@@ -21,7 +23,7 @@ from hub.errors import (
     Unavailable,
     UnknownOutcome,
 )
-from hub.flow.delivery import pauses
+from hub.flow.delivery import pauses, road, verdicts
 from hub.flow.delivery.replay import replay
 from hub.flow.subject import member_subject
 from hub.language.mapping import Note, Rendered, TargetSpec
@@ -71,6 +73,22 @@ def test_a_wrap_up_becomes_one_record(store: Store) -> None:
     (attempt,) = attempts(rig)
     assert (attempt.outcome, attempt.sent, attempt.mapping_version) == ("created", {"note": "wants the red one"}, 1)
     assert rig.deliverer.tally == {("crm", "created"): 1}
+
+
+def test_the_log_tells_where_an_interaction_went_and_nothing_of_a_person(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged = CapturingLogger()
+    for room in (road, verdicts):
+        monkeypatch.setattr(room, "log", wrap_logger(logged, processors=[]))
+    rig = Rig(store, StubCrm())
+    rig.crm.refuses = lambda row: Rejected("Lopez is no note") if row.key == "pbx:call-2" else None
+    put_calls(store, "call-1", "call-2", summary="Ana Lopez wants the red one", remote="+34600000001")
+    rig.deliverer.run_once("crm")
+    told = {call.kwargs["event"]: call.kwargs for call in logged.calls}
+    assert told["carried"]["interactions"] == {"delivered": ["call-1"], "parked": ["call-2"]}
+    assert told["parked"]["interaction"] == "call-2"
+    assert not any(word in str(logged.calls) for word in ("Lopez", "600000001", "wants"))
 
 
 def test_two_hundred_rows_are_two_calls(store: Store) -> None:

@@ -23,6 +23,7 @@ from hub.flow.delivery.lease import Lease, LeaseLost
 from hub.flow.delivery.sending import send
 from hub.flow.delivery.verdicts import Judge, Trouble
 from hub.flow.mappings import Mappings
+from hub.flow.subject import interaction_of
 from hub.store import connection_states, outbox, recovery
 from hub.store.connection_states import ConnectionState, day_of
 from hub.store.database import Store, Transaction
@@ -204,7 +205,7 @@ class Road:
         outcomes = Counter(verdict.tried.outcome for verdict in verdicts if verdict.tried is not None)
         with self._lock:
             self.tally += outcomes
-        log.debug("carried", connection=name, deliveries=len(verdicts), **outcomes)
+        log.info("carried", connection=name, deliveries=len(verdicts), **outcomes, interactions=_interactions(verdicts))
         return following
 
     def _full_batch_due(self, conn: Transaction) -> bool:
@@ -261,3 +262,12 @@ class Road:
     def _leases(self) -> list[Lease]:
         with self._lock:
             return list(self._out.values())
+
+
+def _interactions(verdicts: Sequence[Verdict]) -> dict[str, list[str]]:
+    """The interactions that were carried, by what became of their deliveries: so a log tells where a call went."""
+    by_state: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        if (interaction := interaction_of(verdict.claimed.subject)) is not None:
+            by_state.setdefault(verdict.state, []).append(interaction)
+    return by_state

@@ -11,6 +11,7 @@ from hub.errors import ConnectorError, QuotaSpent, Rejected, Then, Throttled, Un
 from hub.flow.delivery.backoff import Pace, gave_up, retry_delay, throttle_delay
 from hub.flow.delivery.calls import ConnectorBroke, Failed, RefusedTogether
 from hub.flow.delivery.consignment import Consignment, Fate, Moved, Parcel, Skipped, Spoiled
+from hub.flow.subject import interaction_of
 from hub.model import Receipt
 from hub.store.deliveries import Reason
 from hub.store.outbox import Claimed, Tried, Verdict
@@ -138,7 +139,12 @@ class Judge:
 def _parked(claimed: Claimed, reason: Reason, tried: Tried, in_doubt: bool) -> Verdict:
     # No message: it may repeat a value, and a value may be a person's.
     log.warning(
-        "parked", delivery=claimed.id, mapping=claimed.mapping, reason=reason.name, attempts=claimed.attempts + 1
+        "parked",
+        delivery=claimed.id,
+        interaction=interaction_of(claimed.subject),
+        mapping=claimed.mapping,
+        reason=reason.name,
+        attempts=claimed.attempts + 1,
     )
     return Verdict(claimed=claimed, state="parked", tried=tried, reason=reason, in_doubt=in_doubt)
 
