@@ -46,7 +46,11 @@ PROBLEM = {
         },
     },
 }
-ALWAYS = {401: "No token, or one that is not known.", 403: "The token lacks the scope."}
+ALWAYS = {
+    401: "No token, or one that is not known.",
+    403: "The token lacks the scope.",
+    500: "Patchbay failed on it; its log says why.",
+}
 
 
 @pages.get("/openapi.json")
@@ -126,7 +130,7 @@ def _responses(says: Declaration) -> dict[str, Any]:
             answers[str(status)]["content"] = {says.media: {}}
     problems = {
         **ALWAYS,
-        **({400: "Not JSON."} if says.body else {}),
+        **({400: "Not JSON.", 413: "Too large.", 415: "Not application/json."} if says.body else {}),
         422: "A wrong or unknown field.",
         **says.problems,
     }

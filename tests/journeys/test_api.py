@@ -157,7 +157,8 @@ def test_records_are_found_each_way(whole: WholeHub) -> None:
 def test_what_cannot_be_found_says_why(whole: WholeHub) -> None:
     assert 'did you mean "crm"' in whole.program.get("/records/crn/contact", 404, id="1")["detail"]
     assert "cannot find" in whole.program.get("/records/platform/contact", 404, id="1")["detail"]
-    assert "exactly one" in whole.program.get("/records/crm/contact", 422)["detail"]
+    assert 'did you mean "contact"' in whole.program.get("/records/crm/contakt", 404, id="1")["detail"]
+    assert whole.program.get("/records/crm/contact", 422)["detail"].startswith("give exactly one")  # no body here
     assert "exactly one" in whole.program.get("/records/crm/contact", 422, id="1", phone="2")["detail"]
     assert 'did you mean "phone"' in whole.program.get("/records/crm/contact", 422, fone="1")["detail"]
 
@@ -318,6 +319,7 @@ def test_the_description_names_every_road(whole: WholeHub) -> None:
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             operation = described["paths"][path][method.lower()]
             assert {"401", "403"} <= set(operation["responses"]), path
+            assert {"413", "415"} <= set(operation["responses"]) or "requestBody" not in operation, path
             assert operation["summary"].endswith("."), path
     assert _references(described) <= {f"#/components/schemas/{name}" for name in described["components"]["schemas"]}
 

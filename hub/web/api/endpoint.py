@@ -169,7 +169,7 @@ def _loaded(schema: Schema, given: Mapping[str, Any], unknown: Any = RAISE) -> d
     except ValidationError as refused:
         messages = refused.messages
         errors = [(path, _improved(schema, path, problem)) for path, problem in _flattened(messages)]
-        detail = "; ".join(f"{path or 'body'}: {problem}" for path, problem in errors)
+        detail = "; ".join(f"{path}: {problem}" if path else problem for path, problem in errors)
         raise Problem(422, detail, kind="invalid-request", title="Invalid request", errors=errors) from None
     _storable(loaded, "the request")
     return loaded

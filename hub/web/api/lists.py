@@ -144,7 +144,12 @@ def one_list(name: str, query: dict[str, Any]) -> Any:
     answers=PullSchema,
     about="Pull a contact list now, or simulate it.",
     also={202: "It goes on in the background; the list's last run tells how far it is."},
-    problems={404: "Not there.", 409: "It is being pulled just now."},
+    problems={
+        404: "Not there.",
+        409: "It is being pulled just now.",
+        502: "The CRM refused.",
+        503: "The CRM does not answer.",
+    },
 )
 def pull(name: str, body: dict[str, Any]) -> Any:
     hub_lists = _with(name)

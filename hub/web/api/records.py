@@ -11,7 +11,7 @@ from marshmallow.validate import Length
 
 from hub import model
 from hub.contract import Finds
-from hub.errors import nearest
+from hub.errors import NotFound, nearest
 from hub.model import Lookup, LookupBy
 from hub.phone import e164
 from hub.web.api.endpoint import endpoint
@@ -74,7 +74,11 @@ class RecordsSchema(Schema):
     query=FindQuery,
     answers=RecordsSchema,
     about="Find records in a CRM by phone, e-mail, key or id. The object `person` means wherever it keeps people.",
-    problems={404: "No such connection, or it cannot find.", 502: "The CRM refused.", 503: "The CRM does not answer."},
+    problems={
+        404: "No such connection or object, or it cannot find.",
+        502: "The CRM refused.",
+        503: "The CRM does not answer.",
+    },
 )
 def records(connection: str, object: str, query: dict[str, Any]) -> Any:
     hub = the_hub()
@@ -87,5 +91,8 @@ def records(connection: str, object: str, query: dict[str, Any]) -> Any:
     value = query[by]
     if by == "phone":
         value = e164(value, hub.config.country) or value
-    found = there.connector.find([Lookup(object, by, value, query["key_field"])])
+    try:
+        found = there.connector.find([Lookup(object, by, value, query["key_field"])])
+    except NotFound as error:  # the object: a record that is not there is no error
+        raise not_found(str(error)) from None
     return {"records": found[0]}
