@@ -171,17 +171,20 @@ def is_ready(url: str) -> bool:
 
 
 @contextmanager
-def running_hub(url: str, env: dict[str, str]) -> Iterator[None]:
-    """A hub at `url`: the one that runs, or one that is started and ended here."""
+def running_hub(url: str, env: dict[str, str], home: Path) -> Iterator[None]:
+    """A hub at `url`: the one that runs, or one that is started and ended here, with its log in `home`."""
     if is_ready(url):
         yield
         return
-    print(f"No hub answers on {url}; starting one.", flush=True)
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "demo.log"
+    print(f"No hub answers on {url}; starting one. It logs to {log}", flush=True)
     command = [str(Path(sys.executable).parent / "patchbay"), "serve", "--with-softphone"]
-    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)  # noqa: S603
+    with log.open("w") as told:
+        process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=told)  # noqa: S603
     try:
         if not wait_until(lambda: process.poll() is not None or is_ready(url), 60) or process.poll() is not None:
-            sys.exit("The hub did not start; `make run` says why.")
+            sys.exit(f"The hub did not start; {log} says why.")
         yield
     finally:
         process.terminate()
@@ -192,7 +195,7 @@ def main() -> None:
     """Play the demo."""
     env = {"PATCHBAY_SOFTPHONE_SPEED": "20", **with_credentials(os.environ, make=True)}
     config = load_config(env)
-    with running_hub(f"http://127.0.0.1:{config.port}", env):
+    with running_hub(f"http://127.0.0.1:{config.port}", env, config.home):
         Demo(config, env[API_TOKEN]).run()
 
 

@@ -136,7 +136,8 @@ def _softphone(config: Config, env: Mapping[str, str]) -> Beside | None:
         "PATCHBAY_WEBHOOK_SECRET": mine.settings["secret"][0],
     }
     hooks = f"http://127.0.0.1:{config.port}/hooks/{mine.name}"
-    return Beside("softphone", told, "--host", host, "--port", str(port), "--hook-url", hooks)
+    lists = str(config.home / "softphone-lists.jsonl")
+    return Beside("softphone", told, "--host", host, "--port", str(port), "--hook-url", hooks, "--lists", lists)
 
 
 def _welcome(config: Config, env: Mapping[str, str], *, softphone: bool) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import threading
+from pathlib import Path
 
 from sandbox.softphone.server import SoftphoneServer
 
@@ -27,6 +28,9 @@ def main() -> None:
                         help="60 plays an hour in a minute; by default PATCHBAY_SOFTPHONE_SPEED, else 1")  # fmt: skip
     parser.add_argument("--seed", type=int, default=1, help="the same seed plays the same")
     parser.add_argument("--run", default="", help="what every id begins with; by default the moment of the start")
+    parser.add_argument(
+        "--lists", type=Path, help="the file that keeps the contact lists; by default they are forgotten"
+    )
     told = parser.parse_args()
     if not told.secret:
         parser.error("--secret or PATCHBAY_WEBHOOK_SECRET is needed")
@@ -42,6 +46,7 @@ def main() -> None:
         speed=told.speed,
         seed=told.seed,
         run=told.run,
+        lists=told.lists,
     ) as server:
         print(json.dumps({"ready": "softphone", "url": server.url, "pid": os.getpid()}), flush=True)
         done.wait()

@@ -1,12 +1,18 @@
-"""The softphone at work: its calls, its contact lists, and the plays that become hooks. All in memory, by one seed."""
+"""The softphone at work: its calls, its contact lists, and the plays that become hooks, by one seed.
+
+All in memory, but for the contact lists where a file is given: the hub knows what it put on them, so a platform that is
+started anew has to know it too.
+"""
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sandbox.softphone.hooks import HookSender
@@ -30,14 +36,22 @@ class Refused(Exception):
 class Platform:
     """Calls, lists and plays. `speed` 60 plays an hour in a minute; `run` begins every id, so runs do not collide."""
 
-    def __init__(self, hooks: HookSender, *, speed: float = 1.0, seed: int = 1, run: str = "") -> None:
+    def __init__(
+        self, hooks: HookSender, *, speed: float = 1.0, seed: int = 1, run: str = "", lists: Path | None = None
+    ) -> None:
         self._hooks, self._speed, self._rng = hooks, speed, random.Random(seed)
         self._run = run or f"{int(time.time()):x}"
         self._lock = threading.Lock()
         self._calls: dict[str, dict[str, Any]] = {}
         self._by_key: dict[str, str] = {}
         self._lists: dict[str, dict[str, dict[str, Any]]] = {}
+        self._lists_file = lists
         self._count = 0
+        if lists is not None and lists.exists():
+            for line in lists.read_text().splitlines():
+                name, rows = json.loads(line)
+                for row in rows:
+                    self._put(self._lists.setdefault(name, {}), row)
 
     # --- calls ----------------------------------------
 
@@ -104,6 +118,9 @@ class Platform:
         """Add, update and remove contacts: one result per row, in the rows' order."""
         with self._lock:
             contacts = self._lists.setdefault(name, {})
+            if self._lists_file is not None:
+                with self._lists_file.open("a") as kept:
+                    kept.write(json.dumps([name, list(rows)]) + "\n")
             return [self._put(contacts, row) for row in rows]
 
     def _put(self, contacts: dict[str, dict[str, Any]], row: Mapping[str, Any]) -> dict[str, Any]:

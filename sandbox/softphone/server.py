@@ -11,6 +11,7 @@ import hmac
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -154,9 +155,10 @@ class SoftphoneServer:
         speed: float = 1.0,
         seed: int = 1,
         run: str = "",
+        lists: Path | None = None,
     ) -> None:
         self.hooks = HookSender(hook_url, secret)
-        self.platform = Platform(self.hooks, speed=speed, seed=seed, run=run)
+        self.platform = Platform(self.hooks, speed=speed, seed=seed, run=run, lists=lists)
         self.faults = Faults()
         app = softphone_app(self.platform, self.hooks, self.faults, token)
         self._server: BaseWSGIServer = make_server(host, port, app, threaded=True, request_handler=_Quiet)

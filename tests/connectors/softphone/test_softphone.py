@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +112,16 @@ def test_every_script_is_canonical_and_ends(taker: Taker, script: str) -> None:
     moments = [event.occurred_at for event in taker.events]
     assert moments == sorted(moments)
     assert moments[-1] <= datetime.now(UTC)
+
+
+def test_the_lists_are_there_after_a_restart(taker: Taker, tmp_path: Path) -> None:
+    kept, road = tmp_path / "lists.jsonl", "/v1/lists/spring/contacts"
+    rows = [{"id": id, "fields": {"phone": "+34612345678"}} for id in ("1", "2")]
+    with softphone(taker, lists=kept) as server:
+        call(server, "PUT", road, {"rows": rows})
+        call(server, "PUT", road, {"rows": [{"id": "2", "action": "remove"}, {"id": "3", "fields": {"phone": "no"}}]})
+    with softphone(taker, lists=kept) as server:
+        assert call(server, "GET", road).json() == {"contacts": rows[:1]}
 
 
 def test_hold_transfer_wrap_ups_and_a_late_recording(taker: Taker) -> None:
