@@ -241,6 +241,11 @@ def test_a_wrong_mapping_is_refused_with_its_line(whole: WholeHub) -> None:
     failing = WRAP_UP.replace('subject: "Call inbound"', 'subject: "Something else"')
     assert "Something else" in whole.program.post("/mappings/check", {"source": failing})["problems"][0]["problem"]
     whole.program.post("/mappings", {"source": failing}, 422)
+    strange = WRAP_UP.replace("  comment: wrap_up.comment", "  coment: wrap_up.comment")
+    checked = whole.program.post("/mappings/check", {"source": strange})
+    line = next(number for number, text in enumerate(strange.splitlines(), 1) if "coment" in text)
+    assert (checked["ok"], checked["problems"][0]["line"]) == (False, line)
+    assert 'did you mean "comment"' in checked["problems"][0]["problem"]
     whole.program.get("/mappings/wrapup", 404)
     whole.program.get("/mappings/wrap_up/versions/9", 404)
     whole.program.post("/mappings/wrap_up/rollback", {"version": 9}, 404)
@@ -298,6 +303,7 @@ def test_a_signed_in_person_may_ask_but_not_change_without_the_forms_token(whole
     [
         (b"{", "application/json", 400),
         (b"\xff", "application/json", 400),
+        (b'{"ids": ["\xff"]}', "application/json", 400),
         (b"[" * 100_000, "application/json", 400),
         (b"[]", "application/json", 422),
         (b"a=b", "application/x-www-form-urlencoded", 415),

@@ -141,7 +141,7 @@ def _json_object() -> dict[str, Any]:
     raw = request.get_data(cache=False)
     try:
         parsed = msgspec.json.decode(raw or b"{}")
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, f"The body is not JSON: {error}.", kind="not-json") from None
     if not isinstance(parsed, dict):
         raise Problem(422, "The body has to be a JSON object.", kind="invalid-request", errors={"": "not an object"})

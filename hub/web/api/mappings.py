@@ -10,6 +10,7 @@ from marshmallow import fields as wire
 from marshmallow.validate import Length, Range
 
 from hub.errors import ConfigError
+from hub.flow.agreement import disagreements
 from hub.flow.preview import PreviewError, facts_of_interaction, preview
 from hub.language.examples import run_examples
 from hub.language.mapping import Mapping, compile_mapping
@@ -182,7 +183,7 @@ def publish(body: dict[str, Any]) -> Any:
     scope="mappings",
     body=CheckBody,
     answers=CheckedSchema,
-    about="Check a mapping and run its examples; publishes nothing.",
+    about="Check a mapping, against the systems that it names too, and run its examples; publishes nothing.",
 )
 def check(body: dict[str, Any]) -> Any:
     try:
@@ -190,7 +191,9 @@ def check(body: dict[str, Any]) -> Any:
     except ConfigError as error:
         return {"ok": False, "name": None, "problems": [{"line": error.line, "problem": error.what}], "examples": 0}
     results = run_examples(mapping)
-    problems = [
+    disagreeing, _ = disagreements(mapping, the_hub().connections)
+    problems: list[dict[str, Any]] = [{"line": line, "problem": what} for line, what in disagreeing]
+    problems += [
         {"line": result.line, "problem": f'the example "{result.about}" fails: {"; ".join(result.differences)}'}
         for result in results
         if not result.passed
