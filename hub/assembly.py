@@ -79,6 +79,7 @@ class Hub:
         """Finish what is in flight, last begun first ended, and close the store."""
         self.started, self._stopping = False, True
         self._bell.set()
+        self.connections.close()
         self._closing.close()
 
     def __enter__(self) -> Hub:

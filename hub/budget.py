@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from hub.clock import now
+from hub.model import Quota
 
 
 class BudgetSpent(Exception):
@@ -30,6 +31,7 @@ class Budget:
     ) -> None:
         self.calls_per_day = calls_per_day
         self.total = 0  # since this process began
+        self.quotas: dict[int, Quota] = {}  # what the vendor said last, by its window in seconds
         self._gap = 1 / calls_per_second if calls_per_second else 0.0
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
@@ -79,6 +81,10 @@ class Budget:
         with self._lock:
             self._turn_of_day()
             return None if self.calls_per_day is None else max(0, self.calls_per_day - self._made())
+
+    def told(self, quota: Quota) -> None:
+        """The vendor said what it counts."""
+        self.quotas = {**self.quotas, quota.window_seconds: quota}
 
     def take(self) -> int:
         """The calls that are not in the store yet, to be put there now; if that fails, `give_back`."""

@@ -47,6 +47,7 @@ class ConnectionConfig:
     calls_per_second: float | None = None
     calls_per_day: int | None = None
     timeout_seconds: float = 30.0
+    ca_file: str = ""  # the certificates that are trusted instead of the public authorities'
     private_network: bool = False  # whether it may reach loopback and private addresses
 
 
@@ -180,6 +181,8 @@ class _Reading:
         self._known_names(path, given, [setting.name for setting in (*CONNECTION_SETTINGS, *own)])
         settings = self._settings(path, given, own, {})
         common = self._settings(path, given, CONNECTION_SETTINGS, {})
+        if common["ca_file"] and not Path(common["ca_file"]).is_file():
+            raise self._wrong((*path, "ca_file"), f"there is no file {common['ca_file']}")
         return ConnectionConfig(name=name, settings=settings, **common)
 
     def _settings(

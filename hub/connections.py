@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -9,9 +10,12 @@ from hub.budget import Budget
 from hub.clock import now
 from hub.config import Config, ConnectionConfig
 from hub.contract import Connector, Manifest, Tools, capabilities
+from hub.errors import Unavailable
 from hub.installed import connector_class
 from hub.session import open_session
 from hub.store.database import Store
+
+LONGEST_WAIT = 60.0  # seconds that a connector may wait at a time for a job of its vendor's
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,9 @@ class Connection:
 class Connections(Mapping[str, Connection]):
     """All connections by name."""
 
-    def __init__(self, connections: Mapping[str, Connection]) -> None:
+    def __init__(self, connections: Mapping[str, Connection], ending: threading.Event | None = None) -> None:
         self._by_name = dict(connections)
+        self._ending = ending or threading.Event()
 
     def __getitem__(self, name: str) -> Connection:
         return self._by_name[name]
@@ -52,10 +57,20 @@ class Connections(Mapping[str, Connection]):
         """The connections whose connector has `verb`, in the order of the configuration."""
         return tuple(connection for connection in self._by_name.values() if connection.can(verb))
 
+    def close(self) -> None:
+        """End every wait of a connector: the hub ends."""
+        self._ending.set()
+
 
 def open_connections(config: Config, store: Store) -> Connections:
     """Build every configured connector. Nothing is called yet: a CRM that is down does not keep the hub from starting."""
     opened = {}
+    ending = threading.Event()
+
+    def wait(seconds: float) -> None:
+        if ending.wait(min(seconds, LONGEST_WAIT)):
+            raise Unavailable("the hub ends, so nobody waits for the vendor's job")
+
     for name, declared in config.connections.items():
         budget = Budget(declared.calls_per_second, declared.calls_per_day)
         tools = Tools(
@@ -65,6 +80,8 @@ def open_connections(config: Config, store: Store) -> Connections:
             country=config.country,
             public_url=config.public_url,
             engine=store.engine,
+            quota=budget.told,
+            wait=wait,
         )
         opened[name] = Connection(name, declared, connector_class(declared.connector)(declared.settings, tools), budget)
-    return Connections(opened)
+    return Connections(opened, ending)

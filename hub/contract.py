@@ -25,6 +25,7 @@ from hub.model import (
     Lookup,
     Page,
     Query,
+    Quota,
     Receipt,
     Record,
     Row,
@@ -64,6 +65,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
     settings: tuple[Setting, ...] = ()
     idempotency: Idempotency | None = None  # has to be there with `write`
     rows_per_call: int = 200  # the largest batch that one `write` takes
+    bulk_rows: int = (
+        0  # the largest batch that `write` takes by the vendor's bulk path, worth it above a backlog; 0: none
+    )
     lookups_per_call: int = 200  # the largest batch that one `find` takes
     people: tuple[str, ...] = ()  # objects that hold persons and companies, in the order a screen pop prefers
     company: str = ""  # the one of them that is a company
@@ -81,6 +85,14 @@ class HookRequest(Struct, frozen=True, kw_only=True):
     received_at: datetime
 
 
+def _unheard(quota: Quota) -> None:
+    """What is told of a quota where nobody listens."""
+
+
+def _no_time(seconds: float) -> None:
+    """Waits where nobody has time to: at once."""
+
+
 class Tools(Struct, frozen=True, kw_only=True):
     """What the hub hands to a connector."""
 
@@ -90,6 +102,11 @@ class Tools(Struct, frozen=True, kw_only=True):
     country: str  # ISO code for numbers written nationally
     public_url: str  # where people reach this hub
     engine: Engine | None = None  # the hub's own store; only the embedded CRM, which lives there, uses it
+    quota: Callable[[Quota], None] = _unheard  # tell what the vendor says of its own limits, whenever it does
+    wait: Callable[[float], None] = (
+        _no_time  # let time pass while the vendor works on a job of ours; seconds, no longer
+    )
+    # than the hub allows. Raises Unavailable when the hub ends. The only way for a connector to wait.
 
 
 class Connector(Protocol):
@@ -129,7 +146,8 @@ class Finds(Protocol):
     """Records for a batch of lookups: one sequence per lookup, in the lookups' order, empty where nothing matches.
 
     A batch, because a hub that asks once per caller spends a day's API quota by noon. A phone matches where the stored
-    number means the same E.164 number, however it was typed.
+    number means the same E.164 number, however it was typed. The id of a record that was merged into another finds the
+    record that is left, where the vendor tells.
     """
 
     def find(self, lookups: Sequence[Lookup]) -> Sequence[Sequence[Record]]: ...
@@ -137,7 +155,8 @@ class Finds(Protocol):
 
 @runtime_checkable
 class Describes(Protocol):
-    """An object's fields. `objects` lists the objects that can be named."""
+    """An object's fields as they are now: every `describe` asks, if only whether what is known still holds; the hub keeps
+    what it needs for longer. `objects` lists the objects that can be named."""
 
     def objects(self) -> Sequence[str]: ...
 
@@ -147,7 +166,9 @@ class Describes(Protocol):
 @runtime_checkable
 class Writes(Protocol):
     """Write a batch: one receipt per row, in the rows' order. A row's own failure is on its receipt; only what concerns
-    the whole call (no answer, credentials, quota) is raised. Called again with the same keys, it must not duplicate."""
+    the whole call (no answer, credentials, quota) is raised. Called again with the same keys, it must not duplicate.
+
+    More than `rows_per_call` rows come only where the manifest has `bulk_rows`, and go the vendor's bulk path."""
 
     def write(self, target: Target, rows: Sequence[Row]) -> Sequence[Receipt]: ...
 

@@ -42,6 +42,9 @@ CONNECTION_SETTINGS: tuple[Setting, ...] = (
     Setting(name="calls_per_day", about="At most so many calls a UTC day; then it pauses till midnight.",
             kind="integer"),
     Setting(name="timeout_seconds", about="How long to wait for an answer.", kind="number", default=30.0),
+    Setting(name="ca_file", about="A file with the certificates of your own authority, in PEM: what it signed is trusted on "
+            "this connection, and nothing else. By default the public authorities are.", default="",
+            example="/etc/ssl/company-ca.pem"),
     Setting(name="private_network", about="Whether it may reach loopback and private addresses.", kind="boolean",
             default=False),
 )  # fmt: skip

@@ -75,6 +75,7 @@ class _Session(requests.Session):
         self.trust_env = False  # no proxy, netrc or CA bundle from the environment
         self.max_redirects = MOST_REDIRECTS
         self.headers["User-Agent"] = "Patchbay"
+        self.verify = connection.ca_file or True
         self._connection = connection.name
         self._on_request = on_request
         self._timeout = (min(CONNECT_SECONDS, connection.timeout_seconds), connection.timeout_seconds)

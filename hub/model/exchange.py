@@ -20,6 +20,7 @@ class Lookup(Struct, frozen=True):
     by: LookupBy
     value: str
     key_field: str = ""  # with by="key": the unique field; empty: the object's own
+    fields: tuple[str, ...] = ()  # fields that are wanted on the record beyond those that the connector reads anyway
 
 
 class Match(Struct, frozen=True):
@@ -111,10 +112,12 @@ class Field(Struct, frozen=True, kw_only=True):
     label: str = ""
     type: FieldType = "text"
     max_length: int | None = None
-    required: bool = False
+    required: bool = False  # a new record needs it, and the system fills in nothing by itself
     writable: bool = True
-    unique: bool = False
-    picklist: tuple[str, ...] = ()
+    fixed: bool = False  # written with a new record and never changed after
+    unique: bool = False  # names one record: what a key can be
+    picklist: tuple[str, ...] = ()  # the values that it takes; empty: it is none, or takes anything
+    retired: tuple[str, ...] = ()  # the values that it knows and takes no more
     refers_to: tuple[str, ...] = ()
 
 
@@ -124,6 +127,17 @@ class Description(Struct, frozen=True, kw_only=True):
     object: str
     label: str
     fields: tuple[Field, ...]
+    creatable: bool | None = None  # whether our user may make new records; None: the system does not say
+    changeable: bool | None = None  # whether our user may change records that are there
+
+
+class Quota(Struct, frozen=True, kw_only=True):
+    """What the vendor says of the calls that we may make: its own count, in its own window."""
+
+    limit: int
+    used: int
+    window_seconds: int = 86_400  # over how long it counts: a day, or ten seconds
+    until: datetime | None = None  # when the window ends, where it says so; None with a day: it rolls
 
 
 class DialRequest(Struct, frozen=True, kw_only=True):
@@ -149,3 +163,4 @@ class Identity(Struct, frozen=True, kw_only=True):
     user: str
     system: str
     version: str = ""
+    expires_at: datetime | None = None  # when the credentials end, where the system or the credentials say so
