@@ -15,10 +15,10 @@ help:  ## list the targets
 run: $(VENV)/.run  ## set everything up and serve the hub on http://127.0.0.1:8080, with a softphone beside it
 	@PATCHBAY_SOFTPHONE_SPEED=$${PATCHBAY_SOFTPHONE_SPEED:-20} exec $(BIN)/patchbay serve --with-softphone
 
-test: $(VENV)/.test  ## the whole suite, on SQLite and on PostgreSQL
+test: $(VENV)/.judges  ## the whole suite, on SQLite and on PostgreSQL
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not soak"
 
-soak: $(VENV)/.test  ## the long runs
+soak: $(VENV)/.judges  ## the long runs
 	$(BIN)/pytest -m soak
 
 demo: $(VENV)/.run  ## play a morning of traffic through a running (or freshly started) hub and print what arrived where
@@ -65,6 +65,11 @@ $(VENV)/.run: $(VENV)/.uv requirements/run.txt pyproject.toml
 
 $(VENV)/.test: $(VENV)/.run requirements/test.txt
 	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/test.txt
+	@touch $@
+
+# Clients and servers from npm that judge the sandboxes; Node.js itself comes with the environment.
+$(VENV)/.judges: $(VENV)/.test tests/judges/package-lock.json
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --prefix tests/judges --ignore-scripts --silent
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.run requirements/bench.txt
