@@ -121,11 +121,13 @@ def play(scenario: Scenario) -> None:
     assert problem is None, f"{scenario.file.name}: {problem}"
 
 
-def built(name: str, settings: dict[str, Any], private_network: bool = True, engine: Any = None) -> Connector:
+def built(
+    name: str, settings: dict[str, Any], private_network: bool = True, engine: Any = None, ca_file: str = ""
+) -> Connector:
     """The connector `name` as the hub builds it, with the defaults of its settings."""
     kind = connector_class(name)
     full = {setting.name: setting.default for setting in kind.manifest.settings} | settings
-    config = ConnectionConfig("crm", name, full, timeout_seconds=10.0, private_network=private_network)
+    config = ConnectionConfig("crm", name, full, timeout_seconds=10.0, ca_file=ca_file, private_network=private_network)
     return kind(full, Tools(connection="crm", session=open_session(config), now=now, country="ES",
                             public_url="https://hub.example", engine=engine))  # fmt: skip
 
