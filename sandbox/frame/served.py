@@ -93,5 +93,5 @@ class _Quiet(WSGIRequestHandler):
     def handle(self) -> None:
         try:
             super().handle()
-        except (ConnectionError, ssl.SSLError):
+        except OSError:  # the other side hung up, or a fault broke the connection off
             self.close_connection = True
