@@ -47,7 +47,7 @@ class ConnectionConfig:
     calls_per_second: float | None = None
     calls_per_day: int | None = None
     timeout_seconds: float = 30.0
-    ca_file: str = ""  # the certificates that are trusted instead of the public authorities'
+    ca_file: str | None = None  # the certificates that are trusted instead of the public authorities'
     private_network: bool = False  # whether it may reach loopback and private addresses
 
 
@@ -181,8 +181,6 @@ class _Reading:
         self._known_names(path, given, [setting.name for setting in (*CONNECTION_SETTINGS, *own)])
         settings = self._settings(path, given, own, {})
         common = self._settings(path, given, CONNECTION_SETTINGS, {})
-        if common["ca_file"] and not Path(common["ca_file"]).is_file():
-            raise self._wrong((*path, "ca_file"), f"there is no file {common['ca_file']}")
         return ConnectionConfig(name=name, settings=settings, **common)
 
     def _settings(
@@ -203,12 +201,17 @@ class _Reading:
                 values[name] = setting.default
             else:
                 try:
-                    values[name] = checked(setting, self._resolved(here, value))
+                    told = self._resolved(here, value)
+                    values[name] = checked(setting, self._beside(told) if setting.kind == "file" else told)
                 except WrongValue as wrong:
                     raise self._wrong(here, str(wrong)) from None
             if name in POSITIVE and values[name] is not None and values[name] <= 0:
                 raise self._wrong(here, f"{name} has to be more than 0")
         return values
+
+    def _beside(self, value: Any) -> Any:
+        """A file's path, from the settings' own folder."""
+        return str(self.file.parent / value) if isinstance(value, str) and value else value
 
     def _resolved(self, path: tuple[str, ...], value: Any) -> Any:
         try:
