@@ -8,6 +8,7 @@ class Peer(SandboxPeer):
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -52,6 +53,7 @@ class SandboxPeer:
 @cache
 def _served(sandbox: Callable[[], Sandbox], tls: bool) -> tuple[contextlib.ExitStack, Served]:
     closing = contextlib.ExitStack()
+    atexit.register(closing.close)  # before the interpreter stops the server's thread
     return closing, closing.enter_context(serving(sandbox(), tls=tls))
 
 
