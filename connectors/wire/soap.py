@@ -137,6 +137,7 @@ class _Transport(Transport):
         # Not zeep's own constructor: it would let the session read files, and call itself zeep.
         self.session, self.cache = session, None
         self.load_timeout = self.operation_timeout = None
+        self._close_session = False  # what zeep's finalizer asks for: the session is the hub's
         self._wsdl, self._who = wsdl, who
 
     def load(self, url: str) -> bytes:

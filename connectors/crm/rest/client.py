@@ -12,7 +12,7 @@ from msgspec import structs
 
 from connectors.crm.rest.calls import Call, Made
 from connectors.wire.answers import json_of, lost, nothing_done, retry_after
-from connectors.wire.profiled.asking import Answer
+from connectors.wire.profiled.asking import ANSWER, Answer, Nothing
 from connectors.wire.profiled.failures import Failures
 from connectors.wire.profiled.pieces import body_of
 from connectors.wire.tokens import Token, Tokens, expires_in
@@ -54,7 +54,9 @@ STATUSES: Mapping[int, type[ConnectorError]] = {
 class Client:
     """Requests to one system, as `Asks`."""
 
-    words = Call.WORDS
+    words: tuple[str, ...] = Call.WORDS
+    roots: tuple[str, ...] = ANSWER
+    addressed: bool = True
 
     def __init__(self, settings: Mapping[str, Any], tools: Tools, failures: Failures) -> None:
         self._settings, self._session, self._now, self._failures = settings, tools.session, tools.now, failures
@@ -84,19 +86,16 @@ class Client:
         return body_of(profile, at, value, roots)
 
     def asked(
-        self, call: Call, facts: Mapping[str, Any], *, changes: bool, none: frozenset[int] = frozenset()
+        self, call: Call, facts: Mapping[str, Any], *, changes: bool, none: Nothing | None = None, at: str = ""
     ) -> Answer:
-        """The answer to a declared request. A status in `none` is an answer without a body. Raises what it means."""
+        """The answer to a request. Raises what a refusal means, and Rejected where `at` is not the system's own."""
         made = call.made(facts)
-        return self._answered(self._root + made.path, made, changes, none)
-
-    def asked_at(self, url: str, call: Call, facts: Mapping[str, Any]) -> Answer:
-        """The answer at an address that the system gave itself, such as the next page's; it has to be its own."""
-        here, there = urlsplit(self._root), urlsplit(requests.compat.urljoin(f"{self._root}/", url))
+        if not at:
+            return self._answered(self._root + made.path, made, changes, none)
+        here, there = urlsplit(self._root), urlsplit(requests.compat.urljoin(f"{self._root}/", at))
         if (here.scheme, here.netloc) != (there.scheme, there.netloc):
             raise Rejected(f"the system names a next page elsewhere, at {there.scheme}://{there.netloc}")
-        bare = structs.replace(call.made(facts), query=[])
-        return self._answered(there.geturl(), bare, False, frozenset())
+        return self._answered(there.geturl(), structs.replace(made, query=[]), changes, none)
 
     def reached(self) -> None:
         """Whether the address answers and does not refuse us."""
@@ -105,15 +104,15 @@ class Client:
         if answer.status_code in (401, 407, 429, 503):
             raise self._meaning(answer, None, changes=False)
 
-    def _answered(self, url: str, made: Made, changes: bool, none: frozenset[int]) -> Answer:
+    def _answered(self, url: str, made: Made, changes: bool, none: Nothing | None) -> Answer:
         if changes:
             answer = self._sent(url, made)
         else:
             with nothing_done():
                 answer = self._sent(url, made)
         status = answer.status_code
-        if status in none:
-            return Answer(status=status, headers={}, body=None)
+        if none is not None and none({"answer": _readable(answer), "status": status, "header": _plain(answer)}):
+            return Answer(status=status, headers=_plain(answer), body=None)
         if status == 204 or (200 <= status < 300 and not answer.content):
             return Answer(status=status, headers=_plain(answer), body=None)
         if not 200 <= status < 300:

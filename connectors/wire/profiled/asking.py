@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -24,12 +24,25 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 ANSWER = ("answer", "status", "header")
+Nothing = Callable[[Mapping[str, Any]], bool]  # whether an answer, or a fault, means that there is nothing
+
+
+def nothing_of(profile: Profile, at: Place, value: Any, roots: tuple[str, ...]) -> Nothing:
+    """`none` of a profile: a status, a list of them, or a condition."""
+    if isinstance(value, dict):
+        return profile.condition(at, value, roots)
+    statuses = frozenset(value if isinstance(value, list) else [value])
+    if not statuses or not all(isinstance(one, int) for one in statuses):
+        raise profile.error(at, "`none` is a status such as 404, a list of them, or a condition")
+    return lambda facts: facts.get("status") in statuses
 
 
 class Asks(Protocol):
     """One system, and how its profile's calls are made."""
 
     words: tuple[str, ...]  # the words that a call is made of
+    roots: tuple[str, ...]  # what its answers and faults are called in a profile's paths
+    addressed: bool  # whether its pages may have addresses of their own
 
     def call(self, profile: Profile, at: Place, value: dict[str, Any], roots: tuple[str, ...]) -> Any:
         """A declared call, compiled; `roots` are the names that it may speak of."""
@@ -41,9 +54,9 @@ class Asks(Protocol):
         """How one row of a batch looks."""
 
     def asked(
-        self, call: Any, facts: Mapping[str, Any], *, changes: bool, none: frozenset[int] = frozenset()
+        self, call: Any, facts: Mapping[str, Any], *, changes: bool, none: Nothing | None = None, at: str = ""
     ) -> Answer:
-        """The answer to a call. A status in `none` is an answer without a body. Raises what a refusal means."""
+        """The answer to a call. Raises what a refusal means.
 
-    def asked_at(self, url: str, call: Any, facts: Mapping[str, Any]) -> Answer:
-        """The answer at an address that the system gave itself, such as the next page's."""
+        What `none` fits is an answer without a body; `at` is an address that the system gave itself, the next page's.
+        """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.wire.numbers import tail
-from connectors.wire.profiled.asking import ANSWER, Asks
+from connectors.wire.profiled.asking import Asks, Nothing, nothing_of
 from connectors.wire.profiled.declared import Declared, by_object
 from hub.contract import Piece, Place, Profile
 from hub.errors import Unavailable, Unsupported
@@ -17,7 +17,7 @@ ROOTS = ("value", "values", "tail", "tails", "fields")
 WORDS: Mapping[str, str] = {
     "records": "the path of the records in the answer: a list, or one",
     "of": "how many look-ups one request takes (1); with more, `values` and `tails` are lists",
-    "none": "statuses that mean that nobody was found",
+    "none": "what means that nobody was found: statuses, or a condition",
 }
 LONGEST = 500  # characters of a value that somebody can have
 LEAST = 20  # look-ups that are taken at a time, however many requests that makes
@@ -30,7 +30,7 @@ class Way:
     call: Any
     records: Piece
     of: int
-    none: frozenset[int]
+    none: Nothing | None
 
 
 class Finder:
@@ -118,14 +118,12 @@ def listed(told: Any) -> list[dict[str, Any]]:
 
 def _way(profile: Profile, at: Place, value: Any, asks: Asks) -> Way:
     words = dict(profile.group(at, value, (*asks.words, *WORDS)))
-    records = profile.path((*at, "records"), words.pop("records", "answer"), ANSWER)
-    of, none = words.pop("of", 1), words.pop("none", [])
+    records = profile.path((*at, "records"), words.pop("records", "answer"), asks.roots)
+    of = words.pop("of", 1)
+    none = nothing_of(profile, (*at, "none"), words.pop("none"), asks.roots) if "none" in words else None
     if not isinstance(of, int) or isinstance(of, bool) or not 1 <= of <= 1000:
         raise profile.error((*at, "of"), "`of` is how many look-ups a request takes, from 1 to 1000")
-    statuses = none if isinstance(none, list) else [none]
-    if not all(isinstance(one, int) for one in statuses):
-        raise profile.error((*at, "none"), "`none` is a status such as 404, or a list of them")
-    return Way(asks.call(profile, at, words, ROOTS), records, of, frozenset(statuses))
+    return Way(asks.call(profile, at, words, ROOTS), records, of, none)
 
 
 def _group(profile: Profile, at: Place, value: Any) -> dict[str, Any]:

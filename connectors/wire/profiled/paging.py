@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.wire.profiled.asking import ANSWER, Answer, Asks
+from connectors.wire.profiled.asking import Answer, Asks
 from connectors.wire.profiled.declared import Declared
 from connectors.wire.profiled.finding import listed
 from connectors.wire.profiled.pieces import text
@@ -92,7 +92,7 @@ class Pager:
     def _asked(self, listing: Listing, query: Query, place: Any) -> Answer:
         facts = {"where": query.where, "size": query.size, "watermark": query.watermark}
         if place is not None and listing.style in ("url", "link"):
-            return self._asks.asked_at(str(place), listing.call, facts)
+            return self._asks.asked(listing.call, facts, changes=False, at=str(place))
         first = {"page": 1, "offset": 0}.get(listing.style)
         return self._asks.asked(listing.call, facts | {listing.style: place if place is not None else first},
                                   changes=False)  # fmt: skip
@@ -142,17 +142,21 @@ def _listing(profile: Profile, at: Place, value: Any, asks: Asks) -> Listing:
     if len(told) != 1:
         raise profile.error((*at, "next"), f"`next` is one of {', '.join(STYLES)}")
     ((style, where),) = told.items()
+    if style in ("url", "link") and not asks.addressed:
+        raise profile.error(
+            (*at, "next", style), "its pages have no addresses; use `cursor`, `page`, `offset` or `after`"
+        )
     step = None
     if style in ("cursor", "url", "after"):
-        step = profile.path((*at, "next", style), where, ("record",) if style == "after" else ANSWER)
+        step = profile.path((*at, "next", style), where, ("record",) if style == "after" else asks.roots)
     elif where is not True and not (style == "link" and where == "next"):
         raise profile.error((*at, "next", style), "write `link: next`" if style == "link" else f"write `{style}: true`")
     overlap = words.pop("overlap_seconds", 300)
     if not isinstance(overlap, int) or isinstance(overlap, bool) or overlap < 0:
         raise profile.error((*at, "overlap_seconds"), "`overlap_seconds` is a number of seconds")
-    records = profile.path((*at, "records"), words.pop("records", "answer"), ANSWER)
-    more = profile.condition((*at, "more"), words.pop("more"), ANSWER) if "more" in words else None
-    removed = profile.path((*at, "removed"), words.pop("removed"), ANSWER) if "removed" in words else None
+    records = profile.path((*at, "records"), words.pop("records", "answer"), asks.roots)
+    more = profile.condition((*at, "more"), words.pop("more"), asks.roots) if "more" in words else None
+    removed = profile.path((*at, "removed"), words.pop("removed"), asks.roots) if "removed" in words else None
     gone = profile.condition((*at, "gone"), words.pop("gone"), ("record",)) if "gone" in words else None
     call = asks.call(profile, at, words, ROOTS)
     return Listing(call, records, style, step, more, removed, gone, dt.timedelta(seconds=overlap))

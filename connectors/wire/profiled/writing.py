@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.wire.profiled.asking import ANSWER, Asks
+from connectors.wire.profiled.asking import Asks, Nothing, nothing_of
 from connectors.wire.profiled.declared import Declared, DeclaredObject, checked_fields
 from connectors.wire.profiled.failures import Failures
 from connectors.wire.profiled.finding import Finder, listed
@@ -27,7 +27,7 @@ WAYS: Mapping[str, str] = {
 ANSWER_WORDS: Mapping[str, str] = {
     "id": "the path of the record's id in the answer",
     "created": "a condition on the answer: a new record was made (status 201 says so by itself)",
-    "none": "statuses that mean, to `remove`, that it is gone already",
+    "none": "what means, to `remove`, that it is gone already: statuses, or a condition",
 }
 BATCH_WORDS: Mapping[str, str] = {
     "rows": "the name in the JSON body under which the rows stand",
@@ -47,7 +47,7 @@ class One:
     call: Any
     id: Piece | None
     created: Any
-    none: frozenset[int]
+    none: Nothing | None
 
 
 @dataclass(frozen=True)
@@ -124,14 +124,21 @@ class Writer:
     # --- many in one request ----------------------------------------
 
     def _together(self, many: Many, one: DeclaredObject, target: Target, rows: Sequence[Row]) -> dict[str, Receipt]:
-        body = [many.row(_facts(target, row)) for row in rows]
+        receipts, sent, body = {}, [], []
+        for row in rows:
+            try:
+                body.append(many.row(_facts(target, row)))
+                sent.append(row)
+            except (ValueError, Rejected) as error:
+                receipts[row.key] = _failed(row, Rejected(str(error)))
+        if not sent:
+            return receipts
         answer = self._asks.asked(many.call, {"rows": {many.name: body}, "options": target.options}, changes=True)
         results = listed(many.results(answer.facts))
         by_key = {text(many.key({"result": result})): result for result in results} if many.key else {}
-        if many.key is None and len(results) != len(rows):
-            raise UnknownOutcome(f"the CRM gives {len(results)} results for {len(rows)} rows")
-        receipts = {}
-        for place, row in enumerate(rows):
+        if many.key is None and len(results) != len(sent):
+            raise UnknownOutcome(f"the CRM gives {len(results)} results for {len(sent)} rows")
+        for place, row in enumerate(sent):
             result = by_key.get(row.key) if many.key else results[place]
             receipts[row.key] = self._receipt_of(many, one, row, result)
         return receipts
@@ -203,7 +210,7 @@ class Writer:
             answer = self._asks.asked(way.call, facts, changes=True, none=way.none)
         except NotFound:
             return _done(one, row, "unchanged", None)
-        return _done(one, row, "unchanged" if answer.status in way.none else "removed", None)
+        return _done(one, row, "unchanged" if way.none and way.none(answer.facts) else "removed", None)
 
     def _sent(self, way: One, one: DeclaredObject, row: Row, facts: Mapping[str, Any], outcome: str) -> Receipt:
         answer = self._asks.asked(way.call, facts, changes=True)
@@ -234,10 +241,10 @@ def _failed(row: Row, error: Exception) -> Receipt:
 
 def _one(profile: Profile, at: Place, value: Any, asks: Asks) -> One:
     words = dict(profile.group(at, value, (*asks.words, *ANSWER_WORDS)))
-    id = profile.path((*at, "id"), words.pop("id"), ANSWER) if "id" in words else None
-    created = profile.condition((*at, "created"), words.pop("created"), ANSWER) if "created" in words else None
-    none = words.pop("none", [])
-    return One(asks.call(profile, at, words, ROOTS), id, created, frozenset(none if isinstance(none, list) else [none]))
+    id = profile.path((*at, "id"), words.pop("id"), asks.roots) if "id" in words else None
+    created = profile.condition((*at, "created"), words.pop("created"), asks.roots) if "created" in words else None
+    none = nothing_of(profile, (*at, "none"), words.pop("none"), asks.roots) if "none" in words else None
+    return One(asks.call(profile, at, words, ROOTS), id, created, none)
 
 
 def _many(profile: Profile, at: Place, value: Any, asks: Asks) -> Many:
@@ -254,7 +261,7 @@ def _many(profile: Profile, at: Place, value: Any, asks: Asks) -> Many:
     if not isinstance(of, int) or isinstance(of, bool) or not 1 <= of <= 10_000:
         raise profile.error((*at, "of"), "`of` is how many rows a request takes, from 1 to 10000")
     row = asks.row(profile, (*at, "row"), words.pop("row"), ROOTS)
-    results = profile.path((*at, "results"), words.pop("results"), ANSWER)
+    results = profile.path((*at, "results"), words.pop("results"), asks.roots)
     errors = Failures(profile, (*at, "result", "errors"), told.get("errors", []), RESULT, "the CRM")
     call = asks.batch(profile, at, words)
     return Many(call, str(name), row, of, results, piece("key"), piece("id"), condition("created"), condition("failed"),
