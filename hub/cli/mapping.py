@@ -14,6 +14,7 @@ from hub.assembly import Hub
 from hub.cli.told import a_hub, say, table
 from hub.config import Config
 from hub.errors import ConfigError
+from hub.flow.agreement import disagreements, shared_records
 from hub.flow.preview import Preview, facts_of_interaction, preview
 from hub.language.examples import run_examples
 from hub.language.mapping import Mapping, compile_mapping
@@ -22,7 +23,7 @@ from hub.language.yaml_source import read_yaml
 
 @click.group()
 def mapping() -> None:
-    """Mappings: list, preview, test, publish, history, rollback, export."""
+    """Mappings: list, preview, test, publish, history, rollback, retire, export."""
 
 
 @mapping.command("list")
@@ -79,14 +80,43 @@ def test(names: tuple[str, ...]) -> None:
 @mapping.command("publish")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--note", default="", help="Why, for the history.")
-def publish(file: Path, note: str) -> None:
-    """Publish the mapping in FILE: its examples are run, and from then on it runs on every node."""
+@click.option("--anyway", is_flag=True, help="Publish although the systems that it names disagree.")
+def publish(file: Path, note: str, anyway: bool) -> None:
+    """Publish the mapping in FILE: it is compared with the systems that it names, its examples are run, and from then on
+    it runs on every node."""
     with a_hub() as hub:
+        compiled = compiled_file(file, hub.config)
+        disagreeing, unasked = disagreements(compiled, hub.connections)
+        for line, what in disagreeing:
+            click.echo(f"{file}:{line}: {what}", err=True)
+        if disagreeing and not anyway:
+            raise click.ClickException("not published; mend it, or publish it --anyway")
         try:
-            done = hub.mappings.publish(file.read_text(encoding="utf-8"), _person(), note)
+            done = hub.mappings.publish(compiled.text, _person(), note)
         except ConfigError as error:
             raise ConfigError(error.what, file=str(file), line=error.line) from None
+        notes = [what for _, what in shared_records(compiled, hub.mappings.all())]
     say(f"{done.name} version {done.version}" + ("" if done.changed else " runs already"))
+    for told in ([f"not compared with its system: {unasked}"] if unasked else []) + notes:
+        say(f"  note: {told}")
+
+
+@mapping.command("retire")
+@click.argument("name")
+@click.option("--note", default="", help="Why, for the history.")
+def retire(name: str, note: str) -> None:
+    """Have nothing run under NAME any more, on any node. Its versions stay: a rollback brings it back."""
+    with a_hub() as hub:
+        listed = hub.mappings.current(name).source.contact_list is not None
+        done = hub.mappings.retire(name, _person(), note)
+        file = hub.config.mappings / f"{name}.yaml"
+    say(
+        f"{name} is retired by version {done.version}; `patchbay mapping rollback {name} {done.version - 1}` brings it back"
+    )
+    if listed:
+        say("  note: the platform's list stays as it is")
+    if file.exists():
+        say(f"  note: {file} is still there; it counts again as soon as it changes")
 
 
 @mapping.command("history")

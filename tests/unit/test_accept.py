@@ -43,6 +43,9 @@ class SomeMappings:
 
     given: dict[str, tuple[dict[str, float], int]] = field(default_factory=dict)
 
+    def catch_up(self, connection: object) -> None:
+        """Nobody publishes here."""
+
     def triggered_by(self, connection: str, event_type: str) -> tuple[Any, ...]:
         return tuple(self.current(name) for name, (types, _) in self.given.items() if event_type in types)
 
@@ -83,6 +86,18 @@ def rows(store: Store, table: Any) -> list[dict[str, Any]]:
 
 def outbox(store: Store) -> list[dict[str, Any]]:
     return rows(store, deliveries)
+
+
+def test_an_event_looks_for_what_was_published_before_it(store: Store) -> None:
+    class PublishedElsewhere(SomeMappings):
+        def catch_up(self, connection: object) -> None:
+            self.given = LOG.given
+
+    acceptor = Acceptor(store, PublishedElsewhere(), "ES")
+    acceptor.start()
+    acceptor.accept("pbx", [event("wrapped_up", 12)]).result(20)
+    acceptor.close()
+    assert [row["mapping"] for row in outbox(store)] == ["log"]
 
 
 @pytest.fixture
