@@ -31,6 +31,8 @@ def check() -> None:
     config = report.of(partial(the_config, only_look=True))
     if config is not None:
         say(f"settings: {config.file}, {len(config.connections)} connections")
+        for line in config.unknown:
+            report.add(line)
         store = open_store(config.database_url)
         try:
             connections = report.of(lambda: open_connections(config, store))

@@ -211,6 +211,13 @@ def test_publishing_compares_with_the_crm_and_retiring_keeps_the_versions(patchb
     assert "wrap_up" in patchbay("mapping", "list")[0]
 
 
+def test_a_variable_that_nothing_reads_is_told(patchbay: Say) -> None:
+    said = 'PATCHBAY_PROT: nothing reads this variable, did you mean "PATCHBAY_PORT"?'
+    assert said in patchbay("check", code=1, PATCHBAY_PROT="8081")[1]
+    assert f"patchbay: {said}" in patchbay("mapping", "list", PATCHBAY_PROT="8081")[1]
+    assert f"look  {said}" in patchbay("doctor", PATCHBAY_PROT="8081")[0]
+
+
 def test_a_check_tells_which_mappings_write_one_record(patchbay: Say, tmp_path: Path) -> None:
     (tmp_path / "mappings" / "again.yaml").write_text(WRAP_UP.replace("mapping: wrap_up", "mapping: again"))
     told = patchbay("check")[0]

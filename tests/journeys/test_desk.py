@@ -35,7 +35,7 @@ connections:
     connector: softphone
     url: {softphone}
     token: the token
-    secret: ${{PATCHBAY_WEBHOOK_SECRET}}
+    secrets: ${{PATCHBAY_WEBHOOK_SECRET}}
     private_network: true
   crm:
     connector: embedded

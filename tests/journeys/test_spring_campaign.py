@@ -28,7 +28,7 @@ connections:
     connector: softphone
     url: {url}
     token: {token}
-    secret: ${{PATCHBAY_WEBHOOK_SECRET}}
+    secrets: ${{PATCHBAY_WEBHOOK_SECRET}}
     private_network: true
   crm:
     connector: embedded
