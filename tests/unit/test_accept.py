@@ -287,13 +287,13 @@ def test_a_mapping_that_is_gone_gets_nothing(store: Store) -> None:
 # --- what else an event does ----------------------------------------
 
 
-def dialled(store: Store, id: str, interaction: str | None) -> None:
+def dialled(store: Store, id: str, interaction: str | None, state: str = "accepted") -> None:
     record = json.dumps({"connection": "crm", "object": "contact", "id": id})
     with store.write() as conn:
         conn.execute(
             insert(dials).values(
                 id=id, idempotency_key=id, digest="", connection="pbx", agent="a-1", to="+34612345678", record=record,
-                state="accepted", interaction=interaction, created_at=NOW,
+                state=state, interaction=interaction, created_at=NOW,
             )
         )  # fmt: skip
 
@@ -317,6 +317,29 @@ def test_a_dialled_call_carries_the_record_that_was_clicked(store: Store) -> Non
     clicked = facts_of(store).clicked
     assert clicked is not None
     assert clicked.id == "d-1"
+
+
+@pytest.mark.parametrize(
+    ("before", "word", "after"),
+    [
+        ("unknown", "failed", "refused"),
+        ("requested", "failed", "refused"),
+        ("unknown", "refused", "refused"),
+        ("unknown", "accepted", "accepted"),
+        ("accepted", "failed", "accepted"),  # it rang, and its call tells the rest
+        ("refused", "accepted", "refused"),
+        ("unknown", "ringing", "unknown"),
+    ],
+)
+def test_the_platforms_events_tell_what_became_of_a_dial(store: Store, before: str, word: str, after: str) -> None:
+    dialled(store, "d-1", None, before)
+    dialled(store, "d-2", None, before)
+    told = alone(f"dial.{word}", 1, dial={"id": "d-1", "reason": "agent not logged in"})
+    taken(store, told, connection="another platform")
+    taken(store, told)
+    first, second = rows(store, dials)
+    assert (first["state"], second["state"]) == (after, before)
+    assert first["reason"] == ("agent not logged in" if after != before else None)
 
 
 def test_a_dial_that_is_known_after_its_call_began(store: Store) -> None:
