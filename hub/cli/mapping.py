@@ -14,7 +14,7 @@ from hub.assembly import Hub
 from hub.cli.told import a_hub, say, table
 from hub.config import Config
 from hub.errors import ConfigError
-from hub.flow.agreement import disagreements, shared_records
+from hub.flow.agreement import disagreements, notes
 from hub.flow.preview import Preview, facts_of_interaction, preview
 from hub.language.examples import run_examples
 from hub.language.mapping import Mapping, compile_mapping
@@ -91,14 +91,15 @@ def publish(file: Path, note: str, anyway: bool) -> None:
             click.echo(f"{file}:{line}: {what}", err=True)
         if disagreeing and not anyway:
             raise click.ClickException("not published; mend it, or publish it --anyway")
+        told = [f"not compared with its system: {unasked}"] if unasked else []
+        told += notes(compiled, hub.mappings.all(), hub.lists.on)
         try:
             done = hub.mappings.publish(compiled.text, _person(), note)
         except ConfigError as error:
             raise ConfigError(error.what, file=str(file), line=error.line) from None
-        notes = [what for _, what in shared_records(compiled, hub.mappings.all())]
     say(f"{done.name} version {done.version}" + ("" if done.changed else " runs already"))
-    for told in ([f"not compared with its system: {unasked}"] if unasked else []) + notes:
-        say(f"  note: {told}")
+    for note_ in told:
+        say(f"  note: {note_}")
 
 
 @mapping.command("retire")

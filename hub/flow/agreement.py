@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from hub.connections import Connection, Connections
 from hub.contract import Describes, Finds, Writes
 from hub.errors import ConnectorError, nearest
-from hub.language.mapping import Mapping
+from hub.language.mapping import Mapping, TargetSpec
 from hub.language.yaml_source import Document, read_yaml
 from hub.model import PERSON, Description, Field
 
@@ -58,6 +58,25 @@ def shared_records(mapping: Mapping, others: Iterable[Mapping]) -> list[Disagree
         what += f", and the later one wins in: {', '.join(both)}" if both else ""
         found.append((text.line(("target", "write")), what))
     return found
+
+
+def notes(mapping: Mapping, running: Sequence[Mapping], on: Callable[[str], int]) -> list[str]:
+    """What a person should know who publishes `mapping` beside (or in place of one of) those that run. `on` gives how many
+    members a contact list has."""
+    told = [what for _, what in shared_records(mapping, running)]
+    before = next((one.target for one in running if one.name == mapping.name), None)
+    now, listed = mapping.target, mapping.source.contact_list is not None
+    if listed and before is not None and _place(before) != _place(now) and (members := on(mapping.name)):
+        # Which of a connector's options names the list it alone knows: taking anybody off the former list might take them
+        # off the new one.
+        where = ", ".join([f"{before.connection}/{before.write}", *(f"{k}: {v}" for k, v in before.options.items())])
+        told.append(f"the next pull sends everybody to where it writes now; the {members} contacts on the former list "
+                    f"({where}) have to be taken off there")  # fmt: skip
+    return told
+
+
+def _place(target: TargetSpec) -> tuple[str, str, dict[str, Any]]:
+    return target.connection, target.write, target.options
 
 
 def _may_meet(one: Mapping, other: Mapping) -> bool:

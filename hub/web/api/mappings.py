@@ -10,7 +10,7 @@ from marshmallow import fields as wire
 from marshmallow.validate import Length, Range
 
 from hub.errors import ConfigError
-from hub.flow.agreement import disagreements, shared_records
+from hub.flow.agreement import disagreements, notes
 from hub.flow.preview import PreviewError, facts_of_interaction, preview
 from hub.language.examples import run_examples
 from hub.language.mapping import Mapping, compile_mapping
@@ -195,14 +195,14 @@ def mappings() -> Any:
 def publish(body: dict[str, Any]) -> Any:
     try:
         mapping = _compiled(body["source"])
-        disagreeing, notes = _compared(mapping)
+        disagreeing, told = _compared(mapping)
         if disagreeing and not body["anyway"]:
             raise _disagreeing(disagreeing)
         done = the_hub().mappings.publish(body["source"], require_scope("mappings").name, body["note"])
     except ConfigError as error:
         raise _refused(error) from None
     answer = {name: getattr(done, name) for name in PublishedSchema().fields}
-    return answer | {"notes": notes + [what for _, what in disagreeing]}, 201 if done.changed else 200
+    return answer | {"notes": told + [what for _, what in disagreeing]}, 201 if done.changed else 200
 
 
 @api.post("/mappings/check")
@@ -219,14 +219,14 @@ def check(body: dict[str, Any]) -> Any:
         return {"ok": False, "name": None, "problems": [{"line": error.line, "problem": error.what}], "examples": 0,
                 "notes": []}  # fmt: skip
     results = run_examples(mapping)
-    disagreeing, notes = _compared(mapping)
+    disagreeing, told = _compared(mapping)
     problems: list[dict[str, Any]] = [{"line": line, "problem": what} for line, what in disagreeing]
     problems += [
         {"line": result.line, "problem": f'the example "{result.about}" fails: {"; ".join(result.differences)}'}
         for result in results
         if not result.passed
     ]
-    return {"ok": not problems, "name": mapping.name, "problems": problems, "examples": len(results), "notes": notes}
+    return {"ok": not problems, "name": mapping.name, "problems": problems, "examples": len(results), "notes": told}
 
 
 @api.get("/mappings/<name>")
@@ -360,8 +360,8 @@ def _compared(mapping: Mapping) -> tuple[list[tuple[int, str]], list[str]]:
     """What the systems that it names say against a mapping, and what a person should know."""
     hub = the_hub()
     disagreeing, unasked = disagreements(mapping, hub.connections)
-    notes = [f"not compared with its system: {unasked}"] if unasked else []
-    return disagreeing, notes + [what for _, what in shared_records(mapping, hub.mappings.all())]
+    told = [f"not compared with its system: {unasked}"] if unasked else []
+    return disagreeing, told + notes(mapping, hub.mappings.all(), hub.lists.on)
 
 
 def _disagreeing(found: list[tuple[int, str]]) -> Problem:
