@@ -336,6 +336,7 @@ def test_the_platforms_events_tell_what_became_of_a_dial(store: Store, before: s
     dialled(store, "d-2", None, before)
     told = alone(f"dial.{word}", 1, dial={"id": "d-1", "reason": "agent not logged in"})
     taken(store, told, connection="another platform")
+    assert [row["state"] for row in rows(store, dials)] == [before, before]
     taken(store, told)
     first, second = rows(store, dials)
     assert (first["state"], second["state"]) == (after, before)
