@@ -67,7 +67,8 @@ DIAL_SETTINGS: tuple[Setting, ...] = (
 )  # fmt: skip
 VARIABLES = (  # of the environment, beside those that a settings' file refers to; each after PATCHBAY_
     "ADMIN_PASSWORD", "API_TOKEN", "WEBHOOK_SECRET", "HOME", "CONFIG", "MAPPINGS", "DATABASE_URL", "HOST", "PORT", "LOG",
-    "SOFTPHONE_SPEED", "SOFTPHONE_TOKEN", "TEST_POSTGRES_URL", "BENCH_DATABASE_URL", "BENCH_DIR", "BENCH_PROFILER",
+    "CONTACT_CENTRE_SECRET", "SOFTPHONE_URL", "SOFTPHONE_TOKEN", "SOFTPHONE_SPEED", "TEST_POSTGRES_URL",
+    "BENCH_DATABASE_URL", "BENCH_DIR", "BENCH_PROFILER",
 )  # fmt: skip
 POSITIVE = (  # those that have to be more than 0
     "concurrency", "calls_per_second", "calls_per_day", "timeout_seconds", "max_body_bytes", "lease_seconds",

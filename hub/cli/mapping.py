@@ -15,6 +15,7 @@ from hub.cli.told import a_hub, say, table
 from hub.config import Config
 from hub.errors import ConfigError
 from hub.flow.agreement import disagreements, notes
+from hub.flow.mappings import Published
 from hub.flow.preview import Preview, facts_of_interaction, preview
 from hub.language.examples import run_examples
 from hub.language.mapping import Mapping, compile_mapping
@@ -128,7 +129,7 @@ def history(name: str) -> None:
         versions = hub.mappings.history(name)
         if not versions:
             hub.mappings.current(name)
-    table(("version", "when", "by", "note"), ((v.version, f"{v.at:%Y-%m-%d %H:%M}", v.by, v.note) for v in versions))
+    table(("version", "when", "by", "note"), ((v.version, f"{v.at:%Y-%m-%d %H:%M}", v.by, _why(v)) for v in versions))
 
 
 @mapping.command("rollback")
@@ -148,6 +149,10 @@ def export(folder: Path) -> None:
     with a_hub() as hub:
         for file in hub.mappings.export(folder):
             say(str(file))
+
+
+def _why(version: Published) -> str:
+    return ": ".join(part for part in ("retired" if version.retired else "", version.note) if part)
 
 
 def compiled_file(file: Path, config: Config) -> Mapping:

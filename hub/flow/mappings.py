@@ -121,11 +121,9 @@ class Mappings:
         with self._store.write() as connection:
             statements.one_publisher(connection)
             at = now_ms()
-            version = statements.add(
-                connection, name=name, source=NOTHING, digest=_NOTHING, by=by, at=at, note=note or "retired"
-            )
+            version = statements.add(connection, name=name, source=NOTHING, digest=_NOTHING, by=by, at=at, note=note)
         self._told()
-        return Published(name, version, by, from_ms(at), note or "retired", retired=True)
+        return Published(name, version, by, from_ms(at), note, retired=True)
 
     def _checked(self, source: str, file: str = "") -> Mapping:
         mapping = self._compiled(source, file)

@@ -205,7 +205,7 @@ def test_publishing_compares_with_the_crm_and_retiring_keeps_the_versions(patchb
     assert "wrap_up is retired by version 3; `patchbay mapping rollback wrap_up 2` brings it back" in told
     assert "wrap_up.yaml is still there" in told
     assert patchbay("mapping", "list")[0].count("\n") == 1
-    assert "replaced" in patchbay("mapping", "history", "wrap_up")[0]
+    assert "retired: replaced" in patchbay("mapping", "history", "wrap_up")[0]
     assert "is retired" in patchbay("mapping", "retire", "wrap_up", code=1)[1]
     assert "version 4" in patchbay("mapping", "rollback", "wrap_up", "2")[0]
     assert "wrap_up" in patchbay("mapping", "list")[0]
