@@ -214,7 +214,7 @@ def _with(name: str) -> ContactLists:
     hub_lists = the_hub().lists
     names = hub_lists.names()
     if name not in names:
-        raise not_found(f'There is no contact list "{name}"{nearest(name, names)}.')
+        raise not_found(f'There is no contact list "{name}"{nearest(name, names) or "."}')
     return hub_lists
 
 
