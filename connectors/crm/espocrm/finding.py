@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from connectors.crm.espocrm.api import Api, Condition, Found, condition, either, fits
 from connectors.crm.espocrm.entities import ACCOUNT, ALWAYS, READS, USER, Fields, moment
@@ -92,7 +93,7 @@ class Finder:
         for places in _portions(asked):
             mine = {place: lookups[place] for place in places}
             clauses = list({repr(one): one for place in places for one in asked[place]}.values())
-            for item in self._api.all(entity, [either(clauses)], self._reads(entity, mine.values())):
+            for item in self._api.all(quote(entity, safe=""), [either(clauses)], self._reads(entity, mine.values())):
                 self._matched(entity, item, mine, matches)
 
     def _clauses(self, entity: str, lookup: Lookup) -> Iterator[Condition]:
