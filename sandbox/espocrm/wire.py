@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 ROOT = "/api/v1/"
-MOST, SMALL = 200, 20
+MOST, SMALL, CUT = 200, 20, 10_000
 LONGEST_TARGET = 8_190
 ACL = {name: {"create": "yes", "read": "all", "edit": "all", "delete": "all", "stream": "all"} for name in ENTITY_DEFS}
 ACL["User"] = {"create": "no", "read": "all", "edit": "no", "delete": "no", "stream": "no"}
@@ -131,8 +131,8 @@ class Service:
                    reverse=str(asked.get("order", "asc")).lower() == "desc")  # fmt: skip
         page = [kept.shown(entity, one) for one in found[offset : offset + size]]
         select = [name for name in str(asked.get("select") or "").split(",") if name]
-        # A list shows the first number and address only, and no related ids, whatever is selected.
-        shown = [{name: value for name, value in one.items() if (not select or name in select or name == "id")
+        # A list shows the first number and address only, no related ids, and the beginning of a long text.
+        shown = [{name: value[:CUT] if isinstance(value, str) else value for name, value in one.items() if (not select or name in select or name == "id")
                   and not name.endswith("Data") and known[name]["type"] != "linkMultiple"} for one in page]  # fmt: skip
         total = len(found)
         if request.headers.get("X-No-Total") == "true":

@@ -24,6 +24,7 @@ from hub.errors import ConfigError, Unavailable, UnknownOutcome
 MOST = 200  # records of one page
 LONGEST = 6_000  # characters of a query
 VARIABLES = 900
+CUT = 10_000  # characters of a long text that a list shows
 DIGESTS = ("hex", "raw")
 
 Found = dict[str, Any]
@@ -79,11 +80,13 @@ class Api:
     def page(
         self, path: str, where: Sequence[Condition], select: Sequence[str], *, after: str = "", size: int = MOST
     ) -> tuple[list[Found], bool]:
-        """One page by ascending id, from behind `after`, and whether more follows."""
+        """One page by ascending id, from behind `after`, and whether more follows. Without `select` records have all
+        that a list shows: of numbers and addresses the first, of texts the first 10,000 characters, no related ids."""
         size = min(size, self.page_size)
         items = [*where, condition("greaterThan", "id", after)] if after else list(where)
-        query: Query = [*_php("where", items), ("select", ",".join(select)), ("orderBy", "id"), ("order", "asc"),
-                        ("maxSize", str(size))]  # fmt: skip
+        query: Query = [*_php("where", items), ("orderBy", "id"), ("order", "asc"), ("maxSize", str(size))]
+        if select:
+            query.append(("select", ",".join(select)))
         told = self.get(path, query)
         if not isinstance(told, dict) or not isinstance(told.get("list"), list):
             raise Unavailable(f"{WHO} answers something that is no list")

@@ -10,11 +10,11 @@ another is deleted, and EspoCRM does not tell which one is left: the number find
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from connectors.crm.espocrm.api import Api, Condition, Found, condition, either, fits
+from connectors.crm.espocrm.api import CUT, Api, Condition, Found, condition, either, fits
 from connectors.crm.espocrm.entities import ACCOUNT, ALWAYS, READS, USER, Fields, moment
 from connectors.wire.numbers import same, tail
 from hub.errors import NotFound, NotPermitted, Unsupported
@@ -124,10 +124,14 @@ class Finder:
         own = self._keys.of(entity)
         return lookup.key_field or (own[0] if own else "id")
 
-    def _reads(self, entity: str, lookups: Iterable[Lookup]) -> list[str]:
+    def _reads(self, entity: str, lookups: Collection[Lookup]) -> list[str]:
+        """What is read of each record; all of it (nothing is named) where a key asks: the hub compares such a record
+        field by field with what it wrote."""
+        if any(lookup.by == "key" for lookup in lookups):
+            return []
         fields = [*READS.get(entity, ALWAYS), *self._phones.of(entity), *self._mails.of(entity)]
         for lookup in lookups:
-            fields += [*lookup.fields, *([self._key(entity, lookup)] if lookup.by == "key" else ())]
+            fields += lookup.fields
         return list(dict.fromkeys(fields))
 
     # --- comparing ----------------------------------------
@@ -145,6 +149,8 @@ class Finder:
             except NotFound:
                 return  # deleted meanwhile
             known = {place: match for place, one in lookups.items() if (match := self._match(entity, one, item))}
+        if any(lookups[place].by == "key" for place in known) and _is_cut(item):
+            item = self._api.one(entity, str(item["id"]))
         for place, match in known.items():
             matches[place].setdefault(str(item["id"]), (item, match))
 
@@ -215,6 +221,10 @@ def _all_of(item: Found, field: str, word: str) -> Iterator[str]:
     for one in more if isinstance(more, list) else ():
         if isinstance(one, dict) and one.get(word):
             yield str(one[word])
+
+
+def _is_cut(item: Found) -> bool:
+    return any(isinstance(value, str) and len(value) >= CUT for value in item.values())
 
 
 def _portions(asked: Mapping[int, Sequence[Condition]]) -> Iterator[list[int]]:

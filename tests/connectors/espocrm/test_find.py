@@ -95,6 +95,14 @@ def test_a_key_means_the_key_field_where_the_entity_has_one(peer: Peer) -> None:
     assert ids(peer.connector.find(asked)) == [[call], [contact], [contact]]  # type: ignore[attr-defined]
 
 
+def test_a_record_by_its_key_comes_whole_so_that_what_a_person_changed_can_be_seen(peer: Peer) -> None:
+    key, long = a_key(), "ñandú " * 5_000
+    for text in ("short", long):
+        peer.connector.write(peer.target, [peer.row(key, text)])  # type: ignore[attr-defined]
+        (found,) = peer.connector.find([Lookup("Call", "key", key)])[0]  # type: ignore[attr-defined]
+        assert found.fields["description"] == text and found.fields["direction"] == "Inbound"
+
+
 @pytest.mark.parametrize("text", [*HOSTILE.values(), "%", "a%", "_" * 9, "\\%"], ids=str)
 def test_a_hostile_key_finds_itself_alone(peer: Peer, text: str) -> None:
     key = f"{a_key()}{text}"[:150].rstrip()
