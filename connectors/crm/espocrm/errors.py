@@ -44,10 +44,8 @@ MEANING: Mapping[int, type[ConnectorError]] = {
 
 
 class Duplicates(Ambiguous):
-    """A new record looks like records that are there (409). `candidates` are those records, as EspoCRM sent them."""
-
-    # To those who read receipts it is the house's own class: the candidates are for the writer alone.
-    name = "ambiguous"
+    """A new record looks like records that are there (409). `candidates` are those records as EspoCRM sent them, for
+    the writer alone: they hold people's data, so no receipt carries them."""
 
     def __init__(self, message: str, candidates: list[dict[str, Any]]) -> None:
         self.candidates = candidates

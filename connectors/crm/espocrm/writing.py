@@ -124,7 +124,7 @@ class Writer:
             free = [one for one in error.candidates if not one.get(target.key)]
             # One that has another key is another row's record, whatever else is alike.
             if self._duplicates != UPDATE or len(free) != 1 or len(error.candidates) != 1:
-                raise
+                raise Ambiguous(str(error)) from None
             return self._updated(target, row, str(free[0][ID]), {**fields, target.key: row.key}, types)
         return self._receipt(target, row, "created", str(made[ID]))
 
