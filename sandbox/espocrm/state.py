@@ -43,6 +43,10 @@ class Records:
         with self.lock:
             return [self.shown(entity, record) for _, record in sorted(self._stored[entity].items())]
 
+    def kept(self, entity: str) -> list[Record]:
+        """Every record as it is kept."""
+        return list(self._stored[entity].values())
+
     def one(self, entity: str, id: str) -> Record:
         """One record as it is kept. Raises Problem."""
         record = self._stored[entity].get(id)
@@ -73,7 +77,9 @@ class Records:
     def values(self, entity: str, record: Record, name: str) -> list[Any]:
         """All values by which `where` finds the record."""
         if name == "phoneNumberNumeric":
-            return ["".join(c for c in one["phoneNumber"] if c.isdecimal()) for one in record.get("phoneNumberData") or ()]
+            return [
+                "".join(c for c in one["phoneNumber"] if c.isdecimal()) for one in record.get("phoneNumberData") or ()
+            ]
         if name in ("phoneNumber", "emailAddress"):
             return [one[name] for one in record.get(f"{name}Data") or ()]
         if name.endswith("Name") and name not in record:
@@ -259,7 +265,9 @@ def _name(entity: str, fields: Mapping[str, Any]) -> str:
 
 
 def _invalid(entity: str, field: str, check: str) -> Problem:
-    body = {"messageTranslation": {"label": "validationFailure", "scope": None, "data": {"field": field, "type": check}}}
+    body = {
+        "messageTranslation": {"label": "validationFailure", "scope": None, "data": {"field": field, "type": check}}
+    }
     return Problem(400, f"Field validation failure; entityType: {entity}, field: {field}, type: {check}.", body)
 
 

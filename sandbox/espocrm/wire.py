@@ -75,7 +75,7 @@ class Service:
         match request.method, parts[1:]:
             case "GET", []:
                 with self._records.lock:
-                    return self._list(request, entity, self._records._stored[entity].values())
+                    return self._list(request, entity, self._records.kept(entity))
             case "POST", []:
                 self._troubled(entity)
                 skip = request.headers.get("X-Skip-Duplicate-Check") == "true"
@@ -83,7 +83,7 @@ class Service:
             case "GET", [id]:
                 with self._records.lock:
                     return _json(self._records.shown(entity, self._records.one(entity, id)))
-            case ("PUT" | "PATCH"), [id]:
+            case (("PUT" | "PATCH"), [id]):
                 self._troubled("")
                 return _json(self._records.update(entity, id, _body(request)))
             case "DELETE", [id]:
@@ -132,8 +132,16 @@ class Service:
         page = [kept.shown(entity, one) for one in found[offset : offset + size]]
         select = [name for name in str(asked.get("select") or "").split(",") if name]
         # A list shows the first number and address only, no related ids, and the beginning of a long text.
-        shown = [{name: value[:CUT] if isinstance(value, str) else value for name, value in one.items() if (not select or name in select or name == "id")
-                  and not name.endswith("Data") and known[name]["type"] != "linkMultiple"} for one in page]  # fmt: skip
+        shown = [
+            {
+                name: value[:CUT] if isinstance(value, str) else value
+                for name, value in one.items()
+                if (not select or name in select or name == "id")
+                and not name.endswith("Data")
+                and known[name]["type"] != "linkMultiple"
+            }
+            for one in page
+        ]
         total = len(found)
         if request.headers.get("X-No-Total") == "true":
             total = -1 if total > offset + size else -2
@@ -156,11 +164,11 @@ class Service:
     def _signed_in(self, request: Request, path: str) -> None:
         if self._faults.take("refused"):
             raise Problem(401)
-        if hmac.compare_digest(request.headers.get("X-Api-Key", ""), self._key):
+        if hmac.compare_digest(request.headers.get("X-Api-Key", "").encode(), self._key.encode()):
             return
         try:
             key, _, proof = base64.b64decode(request.headers.get("X-Hmac-Authorization", "")).partition(b":")
-        except binascii.Error:
+        except (binascii.Error, ValueError):
             raise Problem(401) from None
         digest = hmac.new(self._secret.encode(), f"{request.method} /{path}".encode(), hashlib.sha256)
         if key != self._hmac_key.encode() or proof not in (digest.hexdigest().encode(), digest.digest()):

@@ -103,9 +103,7 @@ class EspoCrm:
             self._api, Owners(self._api, tools.now), phones, mails, keys, tools.country, self._links.opened,
             numeric=settings["phone_search"] == "numeric",
         )  # fmt: skip
-        self._puller = Puller(
-            self._api, phones, mails, fields_told("pull_fields", settings["pull_fields"]), tools.now
-        )
+        self._puller = Puller(self._api, phones, mails, fields_told("pull_fields", settings["pull_fields"]), tools.now)
         self._writer = Writer(
             self._api, self._definitions, self._links.opened,
             duplicates=settings["duplicates"], assigned_user=self._assigned,

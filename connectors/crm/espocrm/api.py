@@ -104,9 +104,7 @@ class Api:
                 return
             after = str(found[-1]["id"])
 
-    def with_values(
-        self, entity: str, attribute: str, values: Sequence[str], select: Sequence[str]
-    ) -> Iterator[Found]:
+    def with_values(self, entity: str, attribute: str, values: Sequence[str], select: Sequence[str]) -> Iterator[Found]:
         """The records whose attribute has one of the values; as many requests as the values need."""
         waiting = list(dict.fromkeys(values))
         while waiting:

@@ -129,7 +129,9 @@ class Writer:
         return self._receipt(target, row, "created", str(made[ID]))
 
     def _updated(self, target: Target, row: Row, id: str, fields: Found, types: Mapping[str, str]) -> Receipt:
-        links = {name: value for name, value in fields.items() if value and types.get(name.removesuffix("Ids")) in LINKS}
+        links = {
+            name: value for name, value in fields.items() if value and types.get(name.removesuffix("Ids")) in LINKS
+        }
         plain = {name: value for name, value in fields.items() if types.get(name.removesuffix("Ids")) not in LINKS}
         if plain:
             self._api.update(target.object, id, plain)

@@ -91,7 +91,11 @@ def test_a_key_means_the_key_field_where_the_entity_has_one(peer: Peer) -> None:
     call = peer.sandbox.records.put("Call", name="Call", patchbayKey=key)
     peer.sandbox.records.put("Call", name="Call", patchbayKey=key.upper())  # the database sees no difference
     contact = peer.sandbox.records.put("Contact", lastName="Keyed", patchbayKey=key)
-    asked = [Lookup("Call", "key", key), Lookup("Contact", "key", key, key_field=KEY), Lookup("Contact", "key", contact)]
+    asked = [
+        Lookup("Call", "key", key),
+        Lookup("Contact", "key", key, key_field=KEY),
+        Lookup("Contact", "key", contact),
+    ]
     assert ids(peer.connector.find(asked)) == [[call], [contact], [contact]]  # type: ignore[attr-defined]
 
 

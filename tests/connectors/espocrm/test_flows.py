@@ -78,11 +78,18 @@ def test_it_agrees_with_what_the_crm_describes(running: WholeHub, name: str) -> 
 def test_a_wrapped_up_call_becomes_one_call_on_its_contact(running: WholeHub, served: Served) -> None:
     (lucia,) = stored(served, "Contact", emailAddress="lucia.romero@naranja-viva.example")
     (ana,) = stored(served, "User", emailAddress="ana@example.com")
-    more = {"wrap_up": {"code": "SALE", "comment": "Wants the red one"}, "agent": {"id": "a-17", "email": "ana@example.com"}}
+    more = {
+        "wrap_up": {"code": "SALE", "comment": "Wants the red one"},
+        "agent": {"id": "a-17", "email": "ana@example.com"},
+    }
     running.take_call("espo-1", "softphone", **more)
     running.deliver()
     (call,) = stored(served, "Call", parentId=lucia["id"])
-    assert (call["name"], call["status"], call["direction"]) == ("Call from Lucía Romero Ibáñez: SALE", "Held", "Inbound")
+    assert (call["name"], call["status"], call["direction"]) == (
+        "Call from Lucía Romero Ibáñez: SALE",
+        "Held",
+        "Inbound",
+    )
     assert (call["parentType"], call["contactsIds"], call["assignedUserId"]) == ("Contact", [lucia["id"]], ana["id"])
     assert call["description"] == "Wants the red one" and len(call["dateStart"]) == 19 and call["patchbayKey"]
     served.sandbox.records.update("Call", call["id"], {"name": "By a person"})
