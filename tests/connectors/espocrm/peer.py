@@ -1,4 +1,4 @@
-"""The EspoCRM sandbox, as the law of all connectors sees it: signed in by key and by HMAC."""
+"""The EspoCRM sandbox, as the law of all connectors sees it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.espocrm import EspoSandbox
 from tests.contract.given import a_number
 from tests.contract.sandbox_peer import SandboxPeer, shared
 
-VARIANTS = ("key", "hmac")
+VARIANTS = ("key",)
 KEY = "patchbayKey"
 
 
@@ -29,11 +29,6 @@ class Peer(SandboxPeer):
     def __init__(self, served: Any, **settings: Any) -> None:
         super().__init__(served, **settings)
         self.query = Query(object="Contact", where={"description": f"list {a_number()}"})
-
-    def opened(self, **settings: Any) -> Connector:
-        if self._settings.get("secret_key"):
-            settings = {"api_key": self.sandbox.hmac_key, "secret_key": self.sandbox.hmac_secret, **settings}
-        return super().opened(**settings)
 
     def failing(self, case: str) -> Connector:
         connector = super().failing(case)
@@ -72,6 +67,5 @@ class Peer(SandboxPeer):
 @contextlib.contextmanager
 def opened(variant: str, request: pytest.FixtureRequest) -> Iterator[Peer]:
     """Against the one sandbox of this process."""
-    more = {"secret_key": "of the sandbox"} if variant == "hmac" else {}
-    with shared(Peer, **more) as peer:
+    with shared(Peer) as peer:
         yield peer

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.errors import ConfigError, NotPermitted, Unavailable, Unsupported
+from hub.errors import ConfigError, CredentialsRefused, NotPermitted, Unavailable, Unsupported
 from hub.model import PERSON, Lookup
 from tests.connectors.espocrm.peer import KEY, Peer
 from tests.contract.given import HOSTILE, a_key, a_mail, a_number
@@ -172,8 +172,6 @@ def test_a_wrong_setting_is_said_at_once(peer: Peer, wrong: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("digest", ["hex", "raw"])
 def test_a_signed_request_is_taken_and_one_with_another_secret_is_not(peer: Peer, digest: str) -> None:
-    from hub.errors import CredentialsRefused
-
     sandbox = peer.sandbox
     signed: Any = peer.opened(api_key=sandbox.hmac_key, secret_key=sandbox.hmac_secret, hmac_digest=digest)
     assert signed.check().user == "patchbay"

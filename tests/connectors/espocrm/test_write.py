@@ -94,6 +94,15 @@ def test_a_disabled_user_in_the_middle_stops_the_rows_after_it(peer: Peer) -> No
     assert [type(receipt.error) for receipt in receipts] == [type(None), CredentialsRefused, CredentialsRefused]
 
 
+def test_signed_rows_are_made_changed_related_and_removed(peer: Peer) -> None:
+    signed = {"api_key": peer.sandbox.hmac_key, "secret_key": peer.sandbox.hmac_secret}
+    key, caller = a_key(), peer.person("Ada Lovelace")
+    row = Row(key=key, fields={**peer.row(key, "hello").fields, "contactsIds": [caller]})
+    gone = msgspec.structs.replace(row, action="remove")
+    outcomes = [written(peer, peer.target, one, **signed)[0].outcome for one in (row, row, gone)]
+    assert outcomes == ["created", "updated", "removed"]
+
+
 # --- duplicates ----------------------------------------
 
 
