@@ -66,6 +66,11 @@ def test_a_list_that_is_not_there_is_not_found(peer: Peer, named: str) -> None:
         pulled(peer, "Contact", where={"targetList": named})
 
 
+def test_a_list_of_another_spelling_is_another_list(peer: Peer, listed: Any) -> None:
+    with pytest.raises(NotFound):
+        pulled(peer, "Contact", where={"targetList": listed[0].upper()})
+
+
 def test_two_lists_of_one_name_and_calls_on_a_list(peer: Peer, listed: Any) -> None:
     with pytest.raises(Unsupported, match="no Call"):
         pulled(peer, "Call", where={"targetList": listed[0]})
@@ -106,6 +111,13 @@ def test_more_fields_are_a_setting(peer: Peer) -> None:
 def test_a_pull_that_cannot_be_is_said(peer: Peer, told: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         pulled(peer, "Contact", **told)
+
+
+def test_a_pull_with_more_conditions_than_fit_is_not_sent(peer: Peer) -> None:
+    before = peer.sandbox.faults.call_count
+    with pytest.raises(Rejected, match="too long to be asked"):
+        pulled(peer, "Contact", where={"description": "x" * 9_000})
+    assert peer.sandbox.faults.call_count == before
 
 
 def test_pages_hold_two_hundred_and_no_one_comes_twice(peer: Peer) -> None:
