@@ -187,7 +187,8 @@ class Records:
 
     def _exists(self, entity: str, id: Any) -> None:
         if entity in self._stored and str(id) not in self._stored[entity]:
-            raise Problem(403, f"Can't relate with non-existing record. entity type: {entity}.")
+            body = {"label": "cannotRelateNonExisting", "scope": None, "data": {"foreignEntityType": entity}}
+            raise Problem(403, "Can't relate with non-existing record.", {"messageTranslation": body})
 
     def _duplicates(self, entity: str, fields: Mapping[str, Any]) -> list[Record]:
         """Who has the same name or address; EspoCRM's default check."""

@@ -45,8 +45,8 @@ class EspoCrm:
                     example="${ESPOCRM_API_KEY}"),
             Setting(name="secret_key", about="With HMAC authentication: the API user's secret key; requests are then "
                     "signed with it, and it never travels.", kind="secret", example="${ESPOCRM_SECRET_KEY}"),
-            Setting(name="hmac_digest", about="How the signature is written: `hex`, as the documents say, or `raw` for "
-                    "an older EspoCRM (unverified: which version changed it).", default="hex"),
+            Setting(name="hmac_digest", about="How the signature is written: `hex` for EspoCRM 8.4.1 and later, `raw` for "
+                    "an older one.", default="hex"),
             Setting(name="key_field", about="The custom field that holds the hub's keys, by the name that the Entity "
                     "Manager shows; newer versions put a c before the name that you typed (cPatchbayKey).",
                     default="patchbayKey"),
@@ -57,8 +57,8 @@ class EspoCrm:
             Setting(name="phone_fields", about="The fields of type phone that are searched, as Entity.field.", kind="list",
                     default=["Contact.phoneNumber", "Lead.phoneNumber", "Account.phoneNumber", "User.phoneNumber"]),
             Setting(name="phone_search", about="`numeric` asks for the digits that EspoCRM keeps beside each number; "
-                    "`typed` asks for the number however it was typed, which is slower (unverified: servers that have "
-                    "no digits of old numbers).", default="numeric"),
+                    "`typed` asks for the number however it was typed, which is slower: for a server on which those "
+                    "digits are missing or hidden.", default="numeric"),
             Setting(name="mail_fields", about="The fields of type email that are searched, as Entity.field.", kind="list",
                     default=["Contact.emailAddress", "Lead.emailAddress", "Account.emailAddress", "User.emailAddress"]),
             Setting(name="pull_fields", about="What a list pull reads beyond the usual, as Entity.field.", kind="list",
@@ -72,7 +72,8 @@ class EspoCrm:
                     default=200),
             Setting(name="link_search", about="The path of a search; {object} and {words} are filled in (unverified).",
                     default=SEARCH),
-            Setting(name="link_new", about="The path of a new record; {object} and {fields} are filled in (unverified).",
+            Setting(name="link_new", about="The path of a new record; {object} and {fields} are filled in (unverified: the "
+                    "client as it comes opens the form and takes no fields from the address).",
                     default=NEW),
         ),
         idempotency="search-then-write",
@@ -160,7 +161,7 @@ class EspoCrm:
     # --- write, pages, links ----------------------------------------
 
     def write(self, target: Target, rows: Sequence[Row]) -> Sequence[Receipt]:
-        """For 50 rows 51 calls: EspoCRM has no batch. A record that was there and gets people takes one more."""
+        """For 50 rows 51 calls: EspoCRM has no batch. A record that was there and gets people is read first."""
         return self._writer.written(target, rows)
 
     def pages(self, query: Query) -> Iterator[Page]:

@@ -129,10 +129,6 @@ class Api:
         """Takes a record away. Raises NotFound."""
         self._changed("DELETE", f"{_safe(entity)}/{_safe(id)}", None, {})
 
-    def link(self, entity: str, id: str, link: str, ids: Sequence[str]) -> None:
-        """Relates records to one; those that are related already stay so."""
-        self._changed("POST", f"{_safe(entity)}/{_safe(id)}/{_safe(link)}", {"ids": list(ids)}, {})
-
     def _record(self, method: str, path: str, fields: Found, headers: Mapping[str, str]) -> Found:
         told = self._changed(method, path, fields, headers)
         if not isinstance(told, dict) or not told.get("id"):

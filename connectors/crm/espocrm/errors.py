@@ -3,7 +3,8 @@
 Sources: docs.espocrm.com, "Error codes"; espocrm/espocrm, `Core/Api/ErrorOutput` (only 200, 201, 400, 401, 403, 404,
 409, 500 and 503 come from EspoCRM itself, with the cause in X-Status-Reason), `Core/FieldValidation/Exceptions`
 (`messageTranslation.data` names the field and the check it failed), `Core/Record/Service` (a duplicate's body is the list
-of the records that are there). Other statuses are those of a proxy before it.
+of the records that are there), `Core/Record/Access/LinkCheck` (a relation to what is not there). Other statuses are those
+of a proxy before it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ MEANING: Mapping[int, type[ConnectorError]] = {
 }
 
 
+# The label of `messageTranslation`, where it says more than the status.
+LABELS: Mapping[str, type[ConnectorError]] = {"cannotRelateNonExisting": NotFound}
+
+
 class Duplicates(Ambiguous):
     """A new record looks like records that are there (409). `candidates` are those records as EspoCRM sent them, for
     the writer alone: they hold people's data, so no receipt carries them."""
@@ -60,14 +65,14 @@ def failed(answer: requests.Response, *, changes: bool) -> ConnectorError:
     if 300 <= status < 400:
         return Unavailable(f"{WHO} redirects instead of answering ({status})")
     said = _said(answer)
-    if status == 400:
-        field, check = _wrong_field(answer)
-        if field:
-            return Rejected(f"{WHO} refuses {field}: {check}", {field: check})
+    label, data = _told(answer)
+    if status == 400 and data.get("field"):
+        field, check = discreet(str(data["field"])), discreet(str(data.get("type") or "not valid"))
+        return Rejected(f"{WHO} refuses {field}: {check}", {field: check})
     if status == 409 and (candidates := _candidates(answer)):
         ids = ", ".join(str(one.get("id")) for one in candidates[:5])
         return Duplicates(f"{WHO} takes it for a duplicate of {ids}", candidates)
-    kind = MEANING.get(status) or (lost(changes) if status >= 500 else Rejected)
+    kind = LABELS.get(label) or MEANING.get(status) or (lost(changes) if status >= 500 else Rejected)
     return kind(f"{WHO} answers {status}{said}")
 
 
@@ -76,14 +81,14 @@ def _said(answer: requests.Response) -> str:
     return f": {reason}" if reason else ""
 
 
-def _wrong_field(answer: requests.Response) -> tuple[str, str]:
-    """The field that a validation names, and the check that it failed; empty where it is another 400."""
+def _told(answer: requests.Response) -> tuple[str, dict[str, Any]]:
+    """The label of what a person would be told, and the data in it; empty where the body is another."""
     body = _json(answer)
     told = body.get("messageTranslation") if isinstance(body, dict) else None
-    data = told.get("data") if isinstance(told, dict) else None
-    if not isinstance(data, dict) or not data.get("field"):
-        return "", ""
-    return discreet(str(data["field"])), discreet(str(data.get("type") or "not valid"))
+    if not isinstance(told, dict):
+        return "", {}
+    data = told.get("data")
+    return str(told.get("label") or ""), data if isinstance(data, dict) else {}
 
 
 def _candidates(answer: requests.Response) -> list[dict[str, Any]]:

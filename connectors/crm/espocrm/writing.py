@@ -2,11 +2,12 @@
 
 A key is the value of a field of the administrator's; records that have it are changed, else one is made, so twice is once
 and a row in doubt needs nothing more. A row's own fault is on its receipt; what stops the connection stops the rows after
-it too, untried. People that a row relates (`contactsIds` of a call) go with a new record and are added to one that is
-there: whom somebody else put there stays.
+it too, untried. People that a row relates (`contactsIds` of a call) go with a new record and are added to those of one
+that is there, so whom somebody else put there stays. They are written with the record: that needs the right to read
+them, where EspoCRM's call to link two records wants the right to edit both (espocrm/espocrm, `Record/Access/LinkCheck`).
 
 Calls for 200 rows: one GET for as many keys as fit into an address (some 90 of 45 letters, so three), one more for the
-field's definitions in an hour, 200 writes, and one for each link of a record that was there.
+field's definitions in an hour, 200 writes, and one GET for each record that was there and gets people.
 """
 
 from __future__ import annotations
@@ -129,14 +130,16 @@ class Writer:
         return self._receipt(target, row, "created", str(made[ID]))
 
     def _updated(self, target: Target, row: Row, id: str, fields: Found, types: Mapping[str, str]) -> Receipt:
-        links = {
-            name: value for name, value in fields.items() if value and types.get(name.removesuffix("Ids")) in LINKS
-        }
-        plain = {name: value for name, value in fields.items() if types.get(name.removesuffix("Ids")) not in LINKS}
-        if plain:
-            self._api.update(target.object, id, plain)
-        for name, ids in links.items():
-            self._api.link(target.object, id, name.removesuffix("Ids"), ids)
+        links = [name for name in fields if types.get(name.removesuffix("Ids")) in LINKS]
+        changed = {name: value for name, value in fields.items() if name not in links}
+        if any(fields[name] for name in links):
+            there = self._api.one(target.object, id)
+            for name in links:
+                known = [str(one) for one in there.get(name) or ()]
+                if more := [one for one in fields[name] or () if one not in known]:
+                    changed[name] = [*known, *more]
+        if changed:
+            self._api.update(target.object, id, changed)
         return self._receipt(target, row, "updated", id)
 
     def _receipt(self, target: Target, row: Row, outcome: Any, id: str) -> Receipt:

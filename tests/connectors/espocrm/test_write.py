@@ -189,7 +189,7 @@ def test_a_parent_that_is_not_there_is_that_row_s_failure(peer: Peer) -> None:
     good, bad = peer.row(a_key(), "good"), peer.row(a_key(), "bad")
     lost = Row(key=bad.key, fields={**bad.fields, "parentType": "Contact", "parentId": "gone"})
     receipts = written(peer, peer.target, lost, good)
-    assert isinstance(receipts[0].error, NotPermitted) and receipts[1].outcome == "created"
+    assert isinstance(receipts[0].error, NotFound) and receipts[1].outcome == "created"
 
 
 def test_a_refused_row_names_its_field_and_no_value(peer: Peer) -> None:
