@@ -19,6 +19,7 @@ from connectors.crm.espocrm.entities import ACCOUNT, ALWAYS, READS, USER, Fields
 from connectors.wire.numbers import same, tail
 from hub.errors import NotFound, NotPermitted, Unsupported
 from hub.model import Account, Lookup, Match, Record
+from hub.phone import digits
 
 FEWEST_DIGITS = 4
 LONGEST_VALUE = 255
@@ -37,16 +38,20 @@ class Owners:
 
     def of(self, ids: Iterable[Any]) -> Mapping[str, str | None]:
         """By user id the address; none where our user may not see users."""
-        if self._until is None or self._now() >= self._until:
-            self._known, self._until = {}, self._now() + OWNERS_KEPT
-        asked = sorted({str(id) for id in ids if id} - set(self._known))
+        now = self._now()
+        known = self._known if self._until is not None and now < self._until else {}
+        asked = sorted({str(id) for id in ids if id} - set(known))
         if asked:
             try:
                 told = {one["id"]: one for one in self._api.with_values(USER, "id", asked, ("id", "emailAddress"))}
             except (NotPermitted, NotFound):
                 told = {}
-            self._known |= {id: told.get(id, {}).get("emailAddress") or None for id in asked}
-        return self._known
+            # A new dict: other threads read the old one.
+            known = {**known, **{id: told.get(id, {}).get("emailAddress") or None for id in asked}}
+            if known.keys() == set(asked):
+                self._until = now + OWNERS_KEPT
+            self._known = known
+        return known
 
 
 class Finder:
@@ -104,12 +109,12 @@ class Finder:
             return
         match lookup.by:
             case "phone":
-                digits = tail(value)
-                if len(digits) >= FEWEST_DIGITS:
+                end = tail(value)
+                if len(end) >= FEWEST_DIGITS:
                     for field in self._phones.of(entity):
                         # `like` takes a pattern as it is: whatever stands between the digits, a number is found.
-                        typed = condition("like", field, "%" + "%".join(digits))
-                        yield condition("endsWith", f"{field}Numeric", digits) if self._numeric else typed
+                        typed = condition("like", field, "%" + "%".join(end))
+                        yield condition("endsWith", f"{field}Numeric", end) if self._numeric else typed
             case "email":
                 if "@" in value:
                     for field in self._mails.of(entity):
@@ -159,8 +164,8 @@ class Finder:
         asked, and so is what was found, and another number after all."""
         asked = {one.by for one in lookups.values()}
         tails = {tail(one.value) for one in lookups.values() if one.by == "phone"}
-        shown = {tail(str(item.get(field) or "")) for field in self._phones.of(entity)}
-        return "email" in asked or ("phone" in asked and not shown & tails)
+        shown = [digits(str(item.get(field) or "")) for field in self._phones.of(entity)]
+        return "email" in asked or ("phone" in asked and not any(one.endswith(end) for one in shown for end in tails))
 
     def _more(self, entity: str, id: str) -> Found:
         whole = self._api.one(entity, id)

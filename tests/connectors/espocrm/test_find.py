@@ -137,6 +137,25 @@ def test_one_look_up_of_a_caller_takes_one_call_for_each_entity(peer: Peer) -> N
     assert peer.sandbox.faults.call_count - before == 3
 
 
+def test_a_short_number_reads_nobody_whole_for_it(peer: Peer) -> None:
+    number = a_number()
+    for n in range(5):
+        peer.person(f"Near {n}", phone=f"+3461{n}00{number[-4:]}")
+    before = peer.sandbox.faults.call_count
+    assert ids(peer.connector.find([Lookup("Contact", "phone", number[-4:])])) == [[]]  # type: ignore[attr-defined]
+    assert peer.sandbox.faults.call_count - before == 1
+
+
+def test_owners_are_asked_for_once_in_an_hour(peer: Peer) -> None:
+    owner, mail = peer.sandbox.records.put("User", userName=a_key(), lastName="Ana", emailAddress=a_mail()), a_mail()
+    asked = [Lookup("Contact", "email", mail)]
+    peer.sandbox.records.put("Contact", lastName="King", emailAddress=mail, assignedUserId=owner)
+    before = peer.sandbox.faults.call_count
+    for _ in range(3):
+        assert peer.connector.find(asked)[0][0].owner  # type: ignore[attr-defined]
+    assert peer.sandbox.faults.call_count - before == 4
+
+
 def test_who_is_asked_is_a_setting(peer: Peer) -> None:
     connector: Any = peer.opened(people=["Lead"])
     number = a_number()
