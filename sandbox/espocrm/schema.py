@@ -73,11 +73,11 @@ ENTITY_DEFS: dict[str, Defs] = {
     },
     "Call": {
         "fields": {
-            "name": {"type": "varchar", "required": True},
+            "name": {"type": "varchar", "required": True, "pattern": "$noBadCharacters"},
             "status": {"type": "enum", "options": ["Planned", "Held", "Not Held"], "default": "Planned"},
             "dateStart": {"type": "datetime", "required": True,
                           "default": "javascript: return this.dateTime.getNow(15);"},
-            "dateEnd": {"type": "datetime", "required": True, "after": "dateStart"},
+            "dateEnd": {"type": "datetime", "required": True, "after": "dateStart", "afterOrEqual": True},
             "duration": {"type": "duration", "start": "dateStart", "end": "dateEnd", "default": 300, "utility": True},
             "direction": {"type": "enum", "options": ["Outbound", "Inbound"], "default": "Outbound"},
             "description": {"type": "text"},
@@ -92,7 +92,7 @@ ENTITY_DEFS: dict[str, Defs] = {
     },
     "Case": {
         "fields": {
-            "name": {"type": "varchar", "required": True},
+            "name": {"type": "varchar", "required": True, "pattern": "$noBadCharacters"},
             "number": {"type": "autoincrement", "readOnly": True},
             "status": {"type": "enum", "default": "New",
                        "options": ["New", "Assigned", "Pending", "Closed", "Rejected", "Duplicate"]},

@@ -167,6 +167,10 @@ class Records:
                 raise _invalid(entity, name, "valid")
             if kind == "varchar" and (not isinstance(value, str) or len(value) > field.get("maxLength", 255)):
                 raise _invalid(entity, name, "maxLength")
+            if field.get("pattern") == "$noBadCharacters" and set(str(value)) & set("<>="):
+                raise _invalid(entity, name, "pattern")
+            if field.get("after") and str(value) < str(told.get(field["after"]) or ""):
+                raise _invalid(entity, name, "after")
             if kind == "datetime" and not field.get("readOnly") and not _is_moment(value):
                 raise _invalid(entity, name, "valid")
             if kind == "email" and ("@" not in str(value) or len(str(value)) > 255):

@@ -103,10 +103,10 @@ def test_a_wrapped_up_call_becomes_one_call_on_its_contact(running: WholeHub, se
 
 
 def test_a_customer_s_mail_becomes_one_case(running: WholeHub, served: Served) -> None:
-    mail = {"id": "m-1", "channel": "email", "direction": "inbound", "subject": "Where is my order?"}
+    mail = {"id": "m-1", "channel": "email", "direction": "inbound", "subject": "Where is my <order>?"}
     running.take("softphone", id="e-m1", interaction=mail, customer={"email": "Marta.Ferrer@example.org"})
     running.deliver()
-    (case,) = stored(served, "Case", name="Where is my order?")
+    (case,) = stored(served, "Case", name="Where is my (order)?")
     (marta,) = stored(served, "Contact", emailAddress="marta.ferrer@example.org")
     assert case["contactId"] == marta["id"] and case["status"] == "New"
 

@@ -195,7 +195,8 @@ def test_a_parent_that_is_not_there_is_that_row_s_failure(peer: Peer) -> None:
 def test_a_refused_row_names_its_field_and_no_value(peer: Peer) -> None:
     row = peer.row(a_key(), "hello")
     for field, value, check in (("status", "+34612345678", "valid"), ("dateStart", "at +34612345678", "valid"),
-                                ("name", "", "required")):  # fmt: skip
+                                ("name", "", "required"), ("name", "<+34612345678>", "pattern"),
+                                ("dateEnd", "2026-11-23T09:00:00Z", "after")):  # fmt: skip
         (receipt,) = written(peer, peer.target, Row(key=row.key, fields={**row.fields, field: value}))
         assert isinstance(receipt.error, Rejected) and receipt.error.fields == {field: check}
         assert "612345678" not in str(receipt.error)
