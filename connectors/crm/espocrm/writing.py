@@ -138,8 +138,9 @@ class Writer:
                 known = [str(one) for one in there.get(name) or ()]
                 if more := [one for one in fields[name] or () if one not in known]:
                     changed[name] = [*known, *more]
-        if changed:
-            self._api.update(target.object, id, changed)
+        if not changed:
+            return self._receipt(target, row, "unchanged", id)
+        self._api.update(target.object, id, changed)
         return self._receipt(target, row, "updated", id)
 
     def _receipt(self, target: Target, row: Row, outcome: Any, id: str) -> Receipt:

@@ -185,6 +185,15 @@ def test_whom_somebody_else_put_on_a_call_stays_there(peer: Peer) -> None:
     assert peer.sandbox.records.related("Call", made.id, "contacts") == [caller, colleague, third]
 
 
+def test_nothing_is_sent_where_everybody_is_on_the_call_already(peer: Peer) -> None:
+    key, caller = a_key(), peer.person("Ada Lovelace")
+    written(peer, peer.target, Row(key=key, fields={**peer.row(key, "hello").fields, "contactsIds": [caller]}))
+    before = peer.sandbox.faults.call_count
+    (receipt,) = written(peer, peer.target, Row(key=key, fields={"contactsIds": [caller]}))
+    assert receipt.outcome == "unchanged" and receipt.id
+    assert peer.sandbox.faults.call_count - before == 2  # the look-up, the call as it is
+
+
 def test_a_parent_that_is_not_there_is_that_row_s_failure(peer: Peer) -> None:
     good, bad = peer.row(a_key(), "good"), peer.row(a_key(), "bad")
     lost = Row(key=bad.key, fields={**bad.fields, "parentType": "Contact", "parentId": "gone"})
