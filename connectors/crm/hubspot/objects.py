@@ -65,7 +65,9 @@ class Catalogue:
         self._told = {name: _by_object(name, settings[name], self.objects)
                       for name in ("phone_fields", "mail_fields", "pull_fields")}  # fmt: skip
         self.key = str(settings["key_property"])
-        self.keyed = tuple(self[name].name for name in settings["keyed_objects"])
+        self.keyed = tuple(settings["keyed_objects"])
+        if strange := [name for name in self.keyed if name not in self.objects]:
+            raise ConfigError(f'keyed_objects: there is no object "{strange[0]}"{nearest(strange[0], self.objects)}')
 
     def __getitem__(self, name: str) -> Object:
         """Raises NotFound with the nearest name."""

@@ -30,6 +30,7 @@ LIST = "list"
 MEMBERS = 250  # memberships of one page
 LISTS = 500  # lists of one page of the search for one
 OVERLAP = dt.timedelta(minutes=5)  # the index of searches is behind; so long is far more than it ever was
+Members = dict[str, dt.datetime | None]  # by id when each joined
 _ALL, _SOME, _LISTED, _JOINED, _CHANGED = "all", "some", "listed", "joined", "changed"
 
 
@@ -111,11 +112,11 @@ class Puller:
 
     def _joined(self, pull: _Pull, after: str) -> Iterator[Page]:
         """Who joined the list since, and then what changed."""
-        seen: dict[str, Any] | None = {} if not after else None  # from the middle on, not all members are seen
+        seen: Members | None = None if after else {}  # from the middle on, not all members are seen
         for members, following in self._members(pull.list_id, after, MEMBERS):
             if seen is not None:
                 seen.update(members)
-            new = [id for id, at in members.items() if at is None or (pull.since and at >= pull.since)]
+            new = [id for id, at in members.items() if pull.joined(at)]
             for start in range(0, len(new), pull.size):
                 rows = self._rows(pull, new[start : start + pull.size])
                 # Interrupted within these members, it begins with them again: a row twice is the same row.
@@ -123,10 +124,12 @@ class Puller:
             after = following
         yield from self._changed(pull, "", seen)
 
-    def _changed(self, pull: _Pull, last: str, members: Mapping[str, Any] | None) -> Iterator[Page]:
+    def _changed(self, pull: _Pull, last: str, members: Members | None) -> Iterator[Page]:
         """What changed since, by ascending id: rows where it belongs to the list, else removed."""
         if pull.list_id and members is None:
-            members = dict.fromkeys(id for some, _ in self._members(pull.list_id, "", MEMBERS) for id in some)
+            members = {}
+            for some, _ in self._members(pull.list_id, "", MEMBERS):
+                members.update(some)
         since = str(int((pull.since or dt.datetime.now(dt.UTC)).timestamp() * 1000))
         filters = [{"propertyName": pull.object.changed, "operator": "GTE", "value": since}]
         while True:
@@ -134,9 +137,11 @@ class Puller:
             inside = [one for one in found if pull.fits(one) and (members is None or str(one["id"]) in members)]
             ids = {str(one["id"]) for one in inside}
             merged = {id for one in inside for id in _merged(one)}
+            # Who joined has come already.
+            rows = [pull.row(one) for one in inside if not (members and pull.joined(members[str(one["id"])]))]
             gone = [str(one["id"]) for one in found if str(one["id"]) not in ids]
             last = str(found[-1]["id"]) if found and more else ""
-            yield pull.page([pull.row(one) for one in inside], _CHANGED, last, [*gone, *sorted(merged - ids)])
+            yield pull.page(rows, _CHANGED, last, [*gone, *sorted(merged - ids)])
             if not last:
                 return
 
@@ -172,7 +177,7 @@ class Puller:
             raise NotFound(f"there is no list of {object.name} with this name or number")
         return found[0]
 
-    def _members(self, list_id: str, after: str, size: int) -> Iterator[tuple[dict[str, dt.datetime | None], str]]:
+    def _members(self, list_id: str, after: str, size: int) -> Iterator[tuple[Members, str]]:
         """A list's members page by page: by id when each joined; with it where the next page begins."""
         while True:
             query: dict[str, str | int] = {"limit": size, **({"after": after} if after else {})}
@@ -211,6 +216,10 @@ class _Pull:
         if place:
             return Page(rows=rows, removed=removed or [], cursor=f"{self.began} {way} {place}")
         return Page(rows=rows, removed=removed or [], watermark=self.began)
+
+    def joined(self, at: dt.datetime | None) -> bool:
+        """Whether a member that joined at that moment is new since the watermark; where nobody says when, it may be."""
+        return at is None or self.since is None or at >= self.since
 
     def fits(self, found: Found) -> bool:
         """Whether a record is within the condition, as a search would say."""
