@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from connectors.crm.hubspot.fields import description
+from connectors.crm.hubspot.fields import OWNER, description
 from connectors.crm.hubspot.finding import Finder
 from connectors.crm.hubspot.objects import CALLS, COMPANIES, CONTACTS, OWNERS, Catalogue
 from connectors.crm.hubspot.people import NEW, SEARCH, Addresses, Owners, Records
@@ -17,7 +17,7 @@ from connectors.crm.hubspot.pulling import Puller
 from connectors.crm.hubspot.rest import Rest
 from connectors.crm.hubspot.writing import Writer
 from hub.contract import Manifest, Setting, Tools
-from hub.errors import NotPermitted
+from hub.errors import NotPermitted, Unsupported
 from hub.model import PERSON, Description, Identity, Lookup, Page, Query, Receipt, Record, Row, Target
 
 PEOPLE = (CONTACTS, COMPANIES)
@@ -115,10 +115,13 @@ class HubSpot:
 
     def objects(self) -> Sequence[str]:
         """The objects that can be named."""
-        return tuple(self._catalogue.objects)
+        return (*self._catalogue.objects, OWNERS)
 
     def describe(self, object: str) -> Description:
         """One read; for calls one more, for the account's own dispositions."""
+        if object == OWNERS:
+            self._rest.get(self._rest.at(OWNERS), limit=1)
+            return OWNER
         one = self._catalogue[object]
         told = self._rest.get(self._rest.at("properties", one.name))
         return description(
@@ -140,6 +143,8 @@ class HubSpot:
 
     def write(self, target: Target, rows: Sequence[Row]) -> Sequence[Receipt]:
         """For 200 rows two upserts, and one call for each kind of record that they are associated with."""
+        if target.object == OWNERS:
+            raise Unsupported("HubSpot's owners are its users: nobody writes them here")
         return self._writer.written(target, rows)
 
     def pages(self, query: Query) -> Iterator[Page]:

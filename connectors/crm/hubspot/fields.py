@@ -35,6 +35,18 @@ HINTS: Mapping[str, FieldType] = {
 }
 FORMS: Mapping[str, FieldType] = {"textarea": "longtext", "html": "longtext", "phonenumber": "phone"}
 
+# The account's users as far as records belong to them: found by mail address, never written.
+OWNER = Description(
+    object=OWNERS,
+    label="Owner",
+    fields=(
+        Field(name="id", label="ID", writable=False, unique=True),
+        Field(name="email", label="E-mail", type="email", writable=False, unique=True),
+    ),
+    creatable=False,
+    changeable=False,
+)
+
 
 def description(
     object: Object, properties: Sequence[Found], phones: Sequence[str], mails: Sequence[str],

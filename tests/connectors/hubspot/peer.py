@@ -25,6 +25,7 @@ class Peer(SandboxPeer):
     UNAUTHORIZED = "refused"
     target = Target(object="calls", key=KEY)
     query: Query
+    connector: Any
 
     def __init__(self, served: Any, **settings: Any) -> None:
         super().__init__(served, **settings)

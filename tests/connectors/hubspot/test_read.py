@@ -10,7 +10,7 @@ import pytest
 
 from hub.clock import now
 from hub.errors import Ambiguous, ConfigError, NotFound, Rejected, Throttled, Unsupported
-from hub.model import PERSON, Lookup, Query
+from hub.model import PERSON, Lookup, Query, Target
 from sandbox.hubspot import search
 from tests.connectors.hubspot.peer import KEY, Peer
 from tests.contract.given import HOSTILE, a_key, a_mail, a_number
@@ -77,6 +77,9 @@ def test_the_agent_is_found_as_an_owner(peer: Peer) -> None:
         [Lookup("owners", "email", "Ana@example.com"), Lookup("owners", "email", a_mail())]
     )
     assert [one.title for one in by_mail] == ["Ana"] and list(nobody) == []
+    assert peer.connector.describe("owners").changeable is False
+    with pytest.raises(Unsupported):
+        peer.connector.write(Target(object="owners", key="id"), [peer.row("x", "x")])
     (by_id,) = peer.connector.find([Lookup("owners", "id", by_mail[0].id)])
     assert [one.id for one in by_id] == [by_mail[0].id]
 
@@ -91,7 +94,7 @@ def test_without_the_right_to_see_owners_people_are_found_all_the_same(peer: Pee
 def test_hostile_texts_reach_no_other_record(peer: Peer) -> None:
     peer.person("Victim", phone=a_number(), email=a_mail())
     for text in (*HOSTILE.values(), "*", "*@*", "a*@example.com", "**********"):
-        asked = [Lookup(PERSON, by, text) for by in ("phone", "email", "key", "id")]  # type: ignore[arg-type]
+        asked = [Lookup(PERSON, by, text) for by in ("phone", "email", "key", "id")]
         assert [list(records) for records in peer.connector.find(asked)] == [[]] * 4, text
 
 
