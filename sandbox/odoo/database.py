@@ -66,8 +66,8 @@ class Database:
             return [record for _, record in sorted(self.stored[model].items())
                     if not (hides and not record["active"]) and fits(record)]  # fmt: skip
 
-    def shown(self, model: str, record: Record, names: Iterable[str] | None) -> Record:
-        """A record as `read` gives it: `false` for nothing, a reference as id and name."""
+    def shown(self, model: str, record: Record, names: Iterable[str] | None, load: str = "_classic_read") -> Record:
+        """A record as `read` gives it: `false` for nothing, a reference as id and name (or, told so, as its id)."""
         fields = self.fields(model)
         told: Record = {"id": record["id"]}
         for name in names if names else fields:
@@ -76,7 +76,7 @@ class Database:
             value = record.get(name)
             if name == "phone_mobile_search":
                 value = None
-            if fields[name].type == "many2one" and value:
+            if fields[name].type == "many2one" and value and load == "_classic_read":
                 other = self.stored.get(fields[name].relation, {}).get(value, {})
                 value = [value, other.get("display_name", "")]
             told[name] = False if value is None else value

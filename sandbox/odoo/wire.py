@@ -146,7 +146,10 @@ class Service:
                 case "load":
                     return self._load(model, named)
                 case "read":
-                    return [database.shown(model, one, named.get("fields")) for one in database.records(model, ids)]
+                    load = str(named.get("load", "_classic_read"))
+                    return [
+                        database.shown(model, one, named.get("fields"), load) for one in database.records(model, ids)
+                    ]
                 case "write":
                     for record in database.records(model, ids):
                         database.write(model, record, named["vals"])

@@ -18,10 +18,10 @@ from hub.errors import ConfigError, NotFound, nearest
 PARTNER, LEAD, MESSAGE, USER = "res.partner", "crm.lead", "mail.message", "res.users"
 # Beyond the name and the dates, which every model has.
 READS: Mapping[str, tuple[str, ...]] = {
-    PARTNER: ("parent_id", "user_id", "is_company", "country_code"),
+    PARTNER: ("name", "parent_id", "user_id", "is_company", "country_code"),
     LEAD: ("partner_name", "contact_name", "user_id", "partner_id", "type"),
     MESSAGE: ("model", "res_id", "date", "subject"),
-    "mailing.contact": ("country_id", "company_name"),
+    "mailing.contact": ("name", "email", "country_id", "company_name"),
 }
 MODELS = (PARTNER, LEAD, MESSAGE, "mail.activity", "mailing.contact", "calendar.event", USER)
 ALWAYS = ("display_name", "create_date", "write_date")
