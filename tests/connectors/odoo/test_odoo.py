@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from connectors.crm.odoo.errors import meant
 from hub.errors import (
     ConfigError,
     ConnectorError,
@@ -57,6 +58,14 @@ def test_a_fault_has_its_class_and_goes_on_once(either: Peer, fault: str) -> Non
     assert [either.texts(row.key) for row in rows] == [[], [], []]
     assert [one.outcome for one in either.connector.write(either.target, rows)] == ["created"] * 3
     assert [either.texts(row.key) for row in rows] == [["text 0"], ["text 1"], ["text 2"]]
+
+
+def test_two_transactions_that_met_are_known_by_their_words_too() -> None:
+    told = {
+        "name": "odoo.exceptions.UserError",
+        "message": "ERROR: could not serialize access due to concurrent update",
+    }
+    assert type(meant(told, 422, changes=True)) is Locked and type(meant({"name": "x"}, 422, changes=True)) is Rejected
 
 
 def test_a_database_that_went_away_while_it_wrote_leaves_the_outcome_unknown(either: Peer) -> None:
@@ -112,6 +121,14 @@ def test_200_rows_take_two_calls(peer: Peer) -> None:
     rows = [peer.row(a_key(), f"text {n}") for n in range(200)]
     assert all(one.outcome == "created" for one in peer.connector.write(peer.target, rows))
     assert made(peer, before) == 2
+
+
+def test_the_same_key_twice_in_one_call_is_made_and_then_changed(peer: Peer) -> None:
+    key = a_key()
+    receipts = peer.connector.write(
+        peer.target, [peer.row(key, "before"), peer.row(a_key(), "beside"), peer.row(key, "after")]
+    )
+    assert [one.outcome for one in receipts] == ["created", "created", "updated"] and peer.texts(key) == ["after"]
 
 
 def test_rows_with_other_fields_empty_nothing(peer: Peer) -> None:
