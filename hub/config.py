@@ -73,6 +73,7 @@ class Config:
     lease_seconds: float = 60.0
     longest_retry_seconds: float = 600.0
     give_up_after_hours: float = 24.0
+    drift_hours: float = 24.0
     sample: bool = False
 
 
@@ -134,6 +135,7 @@ class _Reading:
             lease_seconds=told["lease_seconds"],
             longest_retry_seconds=told["longest_retry_seconds"],
             give_up_after_hours=told["give_up_after_hours"],
+            drift_hours=told["drift_hours"],
             sample=told["sample"],
         )
 

@@ -32,6 +32,8 @@ HUB_SETTINGS: tuple[Setting, ...] = (
             kind="number", default=600.0),
     Setting(name="give_up_after_hours", about="A delivery that fails for so long is parked for a person.", kind="number",
             default=24.0),
+    Setting(name="drift_hours", about="How often every mapping is compared with what its CRM is now; what does not fit is "
+            "an alert. It is looked at too when a CRM refuses values. 0: not by the clock.", kind="number", default=24.0),
     Setting(name="sample", about="Fill an empty embedded CRM with sample people at the first start.", kind="boolean",
             default=False),
 )  # fmt: skip

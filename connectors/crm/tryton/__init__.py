@@ -95,7 +95,7 @@ class Tryton:
         self._rpc = Rpc(tools.session, settings["url"], settings["database"], settings["user"], settings["password"])
         self._reader = Reader(tools.country, settings["consent_category"], settings["do_not_call_category"])
         self._described: dict[str, Description] = {}
-        self._writer = Writer(self._rpc, self._reader, tools.now, self.describe, self._link)
+        self._writer = Writer(self._rpc, self._reader, tools.now, self._types, self._link)
 
     def check(self) -> Identity:
         """Signs in where the session has run out, and asks for the version."""
@@ -196,13 +196,16 @@ class Tryton:
         return OBJECTS
 
     def describe(self, object: str) -> Description:
-        """Asked of Tryton once and kept: its fields change with its modules only."""
-        if object not in self._described:
-            fields = self._rpc.read(f"model.{_known(object)}.fields_get", None)
-            required = [name for name, told in fields.items() if told.get("required")]
-            defaults = self._rpc.read(f"model.{object}.default_get", required, False)
-            self._described[object] = description(object, fields, defaults)
+        """Asked of Tryton, two calls; what it says is what values are written by from then on."""
+        fields = self._rpc.read(f"model.{_known(object)}.fields_get", None)
+        required = [name for name, told in fields.items() if told.get("required")]
+        defaults = self._rpc.read(f"model.{object}.default_get", required, False)
+        self._described[object] = description(object, fields, defaults)
         return self._described[object]
+
+    def _types(self, object: str) -> Description:
+        """What values are written by: asked once, for Tryton's fields change with its modules only."""
+        return self._described.get(object) or self.describe(object)
 
     # --- write ----------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from hub.errors import ConnectorError
 from hub.flow.delivery import pauses
 from hub.flow.delivery.backoff import Pace, probe_delay, retry_delay
 from hub.flow.delivery.calls import CallsPerDay, called
-from hub.flow.delivery.consignment import packed
+from hub.flow.delivery.consignment import Consignment, packed
 from hub.flow.delivery.fresh import FreshPeople
 from hub.flow.delivery.lease import Lease, LeaseLost
 from hub.flow.delivery.sending import send
@@ -34,13 +34,22 @@ LOOK_SECONDS = 0.01  # the bell of a busy hub rings hundreds of times a second; 
 
 log = structlog.get_logger()
 Batch = tuple[Lease, list[Claimed]]
+Watcher = Callable[[Connection, Consignment], None]  # sees what became of a claim; has to return at once
 
 
 class Road:
     """One connection's deliveries on this node."""
 
-    def __init__(self, connection: Connection, store: Store, mappings: Mappings, country: str, pace: Pace) -> None:
-        self.connection, self.pace = connection, pace
+    def __init__(
+        self,
+        connection: Connection,
+        store: Store,
+        mappings: Mappings,
+        country: str,
+        pace: Pace,
+        watchers: Sequence[Watcher] = (),
+    ) -> None:
+        self.connection, self.pace, self._watchers = connection, pace, watchers
         self.bell = threading.Event()
         self.tally: Counter[str] = Counter()  # attempts by outcome
         self._store, self._mappings = store, mappings
@@ -177,6 +186,7 @@ class Road:
             verdicts = judge.verdicts(consignment)
             self._learn(judge.trouble)
             following = self._note(lease.owner, verdicts, self._fresh.among(consignment.parcels), go_on)
+            self._show(consignment)
         except LeaseLost:
             log.warning("lease_lost", connection=self.connection.name, deliveries=len(claimed))
         finally:
@@ -207,6 +217,13 @@ class Road:
             self.tally += outcomes
         log.info("carried", connection=name, deliveries=len(verdicts), **outcomes, interactions=_interactions(verdicts))
         return following
+
+    def _show(self, consignment: Consignment) -> None:
+        for watcher in self._watchers:
+            try:
+                watcher(self.connection, consignment)
+            except Exception as error:  # noqa: BLE001  (what is done is noted; whoever looks on must not undo that)
+                log.error("watcher_failed", connection=self.connection.name, error=type(error).__name__)
 
     def _full_batch_due(self, conn: Transaction) -> bool:
         if self._failures or time.monotonic() < self._slow_until:
