@@ -20,6 +20,7 @@ ROOMS = {
     "connection": "connection:connection",
     "list": "lists:list_",
     "deliveries": "deliveries:deliveries",
+    "alerts": "alerts:alerts",
     "token": "token:token",
     "doctor": "doctor:doctor",
     "sandbox": "sandbox:sandbox",

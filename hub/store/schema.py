@@ -262,6 +262,56 @@ fresh_records = Table(
     Index(None, "email"),
 )
 
+# --- what has to be known before it hurts ----------------------------------------
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False),  # one trouble has one key: while it is open it is not raised again
+    Column("kind", Text, nullable=False),
+    Column("connection", Text),
+    Column("mapping", Text),
+    Column("field", Text),
+    Column("message", Text, nullable=False),
+    Column("raised_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),  # when it was last found to be so
+    Column("cleared_at", Moment),
+    Index("uq_alerts_open", "key", unique=True, sqlite_where=text("cleared_at IS NULL"),
+          postgresql_where=text("cleared_at IS NULL")),
+)  # fmt: skip
+
+descriptions = Table(
+    "descriptions",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("body", Text, nullable=False),  # JSON: what `describe` said last
+    Column("asked_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    PrimaryKeyConstraint("connection", "object"),
+)
+
+read_back = Table(
+    "read_back",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("mapping", Text, nullable=False),
+    Column("version", Integer, nullable=False),  # of the mapping: a mended one begins anew
+    Column("field", Text, nullable=False),
+    Column("checked", Integer, nullable=False),
+    Column("kept", Integer, nullable=False),
+    Column("changed", Integer, nullable=False),
+    Column("cut", Integer, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("longest_sent", Integer),  # characters, of those that were cut
+    Column("longest_kept", Integer),
+    Column("lately", Text, nullable=False),  # the last verdicts, a letter each, the newest last
+    Column("first_at", Moment, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    PrimaryKeyConstraint("connection", "mapping", "version", "field"),
+)
+
 # --- who may do what ----------------------------------------
 
 tokens = Table(

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from hub.clock import now_ms
 from hub.flow.delivery import pauses
-from hub.store import deliveries
+from hub.store import alerts, deliveries
 from hub.store.listings import oldest_due
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class HubCollector(Collector):
         """Read the store once."""
         with self._hub.store.read() as connection:
             waiting, due = deliveries.waiting(connection), oldest_due(connection)
+            raised = alerts.counts(connection)
         states = pauses.states(self._hub.store)
         now = now_ms()
         open_deliveries = GaugeMetricFamily(
@@ -74,6 +75,9 @@ class HubCollector(Collector):
                 open_deliveries.add_metric([name, state], waiting.get(name, {}).get(state, 0))
             age.add_metric([name], max(0, now - due[name]) / 1000 if name in due else 0)
             paused.add_metric([name], 1 if name in states and states[name].state == "paused" else 0)
+        open_alerts = GaugeMetricFamily("patchbay_alerts", "Open alerts by kind", labels=["kind"])
+        for kind, count in raised.items():
+            open_alerts.add_metric([kind], count)
         attempts = CounterMetricFamily(
             "patchbay_attempts", "Attempts of this process, by target and outcome", labels=["connection", "outcome"]
         )
@@ -82,7 +86,7 @@ class HubCollector(Collector):
         calls = CounterMetricFamily("patchbay_calls", "Calls of this process to a connection", labels=["connection"])
         for name, count in sorted(self._hub.deliverer.calls.items()):
             calls.add_metric([name], count)
-        yield from (open_deliveries, age, paused, attempts, calls)
+        yield from (open_deliveries, age, paused, open_alerts, attempts, calls)
 
 
 def prepare(app: Flask, hub: Hub) -> None:

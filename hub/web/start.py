@@ -8,7 +8,7 @@ from flask import Blueprint, render_template
 
 from hub.flow.delivery import pauses
 from hub.flow.subject import interaction_subject, parts
-from hub.store import deliveries
+from hub.store import alerts, deliveries
 from hub.store.connection_states import ConnectionState
 from hub.store.deliveries import Delivery, Filter
 from hub.store.listings import latest_interactions
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pages = Blueprint("start", __name__)
 
-LAST, PARKED = 12, 8
+LAST, PARKED, ALERTS = 12, 8, 8
 EACH = 5  # deliveries of one interaction; the API has them all
 
 
@@ -33,6 +33,7 @@ def start() -> str:
         waiting = deliveries.waiting(connection)
         last = _last(connection)
         parked = deliveries.page(connection, Filter(states=("parked",)), limit=PARKED)
+        raised, how_many = alerts.page(connection, open=True, limit=ALERTS), sum(alerts.counts(connection).values())
     connections = [
         shown(one, states.get(name) or ConnectionState(connection=name), waiting.get(name, {}))
         for name, one in hub.connections.items()
@@ -43,6 +44,8 @@ def start() -> str:
         connections=connections,
         mappings=hub.mappings.all(),
         lists=[hub.lists.status(name) for name in hub.lists.names()],
+        alerts=raised,
+        alerts_open=how_many,
         last=last,
         parked=[(delivery, _about(delivery.subject)) for delivery in parked],
         counts={state: sum(one["queue"][state] for one in connections) for state in deliveries.OPEN_STATES},

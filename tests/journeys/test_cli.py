@@ -18,6 +18,9 @@ import requests
 import structlog
 
 from hub.cli import main
+from hub.flow.alerts import clear_alerts, raise_alert
+from hub.store.alerts import Trouble
+from hub.store.database import open_store
 from tests.whole_hub import PASSWORD, SECRET, TOKEN, WRAP_UP, environment, whole_hub
 
 PATCHBAY = [sys.executable, "-c", "from hub.cli import main; main()"]
@@ -379,3 +382,20 @@ def test_work_delivers_what_another_process_took(env: dict[str, str], tmp_path: 
         finally:
             worker.kill()
             worker.communicate()
+
+
+def test_alerts_are_listed(patchbay: Say, env: dict[str, str]) -> None:
+    patchbay("mapping", "list")
+    assert patchbay("alerts")[0] == "no alerts\n"
+    store = open_store(env["PATCHBAY_DATABASE_URL"])
+    raise_alert(
+        store, Trouble(key="a", kind="drift", connection="crm", mapping="wrap_up", field="x", message="x is gone")
+    )
+    raise_alert(store, Trouble(key="b", kind="quota", connection="crm", message="spent by noon"))
+    clear_alerts(store, ["b"])
+    store.close()
+    said, _ = patchbay("alerts")
+    assert "crm wrap_up x" in said
+    assert "x is gone" in said
+    assert "spent by noon" not in said
+    assert "spent by noon" in patchbay("alerts", "--all", "--kind", "quota")[0]
