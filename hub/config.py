@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import phonenumbers
 from msgspec import structs
 
+from hub.budget import KEPT
 from hub.contract import Setting
 from hub.declared import CONNECTION_SETTINGS, DIAL_SETTINGS, HUB_SETTINGS, POSITIVE
 from hub.errors import ConfigError, nearest
@@ -46,6 +47,9 @@ class ConnectionConfig:
     concurrency: int = 4  # calls at the same time
     calls_per_second: float | None = None
     calls_per_day: int | None = None
+    kept_for_interactive: int = KEPT[0]  # percent of the day's calls that no lower lane takes
+    kept_for_wrap_ups: int = KEPT[1]
+    bulk_above: int = 2000  # deliveries of one mapping that are due; beyond it they go the vendor's bulk path
     timeout_seconds: float = 30.0
     ca_file: str = ""  # the certificates that are trusted instead of the public authorities'
     private_network: bool = False  # whether it may reach loopback and private addresses
@@ -185,6 +189,10 @@ class _Reading:
         common = self._settings(path, given, CONNECTION_SETTINGS, {})
         if common["ca_file"] and not Path(common["ca_file"]).is_file():
             raise self._wrong((*path, "ca_file"), f"there is no file {common['ca_file']}")
+        kept = [common[setting] for setting in ("kept_for_interactive", "kept_for_wrap_ups")]
+        if min(kept) < 0 or sum(kept) > 100:
+            what = "kept_for_interactive and kept_for_wrap_ups are percents of one day: together 100 at most"
+            raise self._wrong(path, what)
         return ConnectionConfig(name=name, settings=settings, **common)
 
     def _settings(

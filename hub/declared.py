@@ -5,6 +5,7 @@ What a connection may say beyond CONNECTION_SETTINGS is declared by its connecto
 
 from __future__ import annotations
 
+from hub.budget import KEPT
 from hub.contract import Setting
 
 HUB_SETTINGS: tuple[Setting, ...] = (
@@ -43,6 +44,12 @@ CONNECTION_SETTINGS: tuple[Setting, ...] = (
     Setting(name="calls_per_second", about="At most so many calls a second.", kind="number"),
     Setting(name="calls_per_day", about="At most so many calls a UTC day; then it pauses till midnight.",
             kind="integer"),
+    Setting(name="kept_for_interactive", about="Percent of the day's calls that only screen pops, dials and interactive "
+            "deliveries may use, till the day's last hour.", kind="integer", default=KEPT[0]),
+    Setting(name="kept_for_wrap_ups", about="Percent of the day's calls that contact lists leave to wrap-ups, till the "
+            "day's last hour.", kind="integer", default=KEPT[1]),
+    Setting(name="bulk_above", about="When more deliveries than this are due for one mapping, they go the connector's bulk "
+            "path, where it has one.", kind="integer", default=2000),
     Setting(name="timeout_seconds", about="How long to wait for an answer.", kind="number", default=30.0),
     Setting(name="ca_file", about="A file with the certificates of your own authority, in PEM: what it signed is trusted on "
             "this connection, and nothing else. By default the public authorities are.", default="",
@@ -68,6 +75,6 @@ DIAL_SETTINGS: tuple[Setting, ...] = (
             default=("do_not_call",)),
 )  # fmt: skip
 POSITIVE = (  # those that have to be more than 0
-    "concurrency", "calls_per_second", "calls_per_day", "timeout_seconds", "max_body_bytes", "lease_seconds",
+    "concurrency", "calls_per_second", "calls_per_day", "bulk_above", "timeout_seconds", "max_body_bytes", "lease_seconds",
     "longest_retry_seconds", "give_up_after_hours", "per_minute", "double_click_seconds", "answer_seconds",
 )  # fmt: skip

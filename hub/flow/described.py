@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from hub.budget import LISTS
 from hub.clock import now, to_ms
 from hub.connections import EMBEDDED, Connection
 from hub.flow.delivery.calls import called
@@ -113,11 +114,11 @@ class Described:
 
 def _objects(connection: Connection) -> Sequence[str]:
     connector: Any = connection.connector
-    found: Sequence[str] = called(connection, connector.objects)
+    found: Sequence[str] = called(connection, connector.objects, LISTS)
     return found
 
 
 def _describe(connection: Connection, object: str) -> Description:
     connector: Any = connection.connector
-    description: Description = called(connection, lambda: connector.describe(object))
+    description: Description = called(connection, lambda: connector.describe(object), LISTS)
     return description

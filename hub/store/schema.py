@@ -145,6 +145,53 @@ connection_states = Table(
     Column("calls", Integer, nullable=False),
 )
 
+# Calls by quarter of an hour: a day's use by lane, and the rate that the forecast goes on.
+call_slots = Table(
+    "call_slots",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("slot", Moment, nullable=False),  # when the quarter of an hour began
+    Column("lane", Integer, nullable=False),  # as of deliveries; what a person waits for is 0
+    Column("calls", Integer, nullable=False),
+    PrimaryKeyConstraint("connection", "slot", "lane"),
+)
+
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("window_seconds", Integer, nullable=False),
+    Column("calls_limit", BigInteger, nullable=False),
+    Column("calls_used", BigInteger, nullable=False),
+    Column("until", Moment),  # when the window ends; null: it rolls, or the vendor does not say
+    Column("seen_at", Moment, nullable=False),
+    PrimaryKeyConstraint("connection", "window_seconds"),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # good | refused, as the last call that told found them
+    Column("message", Text),
+    Column("expires_at", Moment),  # null: nobody says
+    Column("checked_at", Moment, nullable=False),
+)
+
+# Records that a CRM merged into others: what an old id is called now.
+merged_records = Table(
+    "merged_records",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("old_id", Text, nullable=False),
+    Column("new_object", Text, nullable=False),
+    Column("new_id", Text, nullable=False),
+    Column("learned_at", Moment, nullable=False),
+    PrimaryKeyConstraint("connection", "object", "old_id"),
+    Index(None, "connection", "new_id"),
+)
+
 # --- declared things, versioned ----------------------------------------
 
 mapping_versions = Table(

@@ -73,6 +73,13 @@ class Deliverer:
             for road in self._roads.values()
             for i in range(road.connection.config.concurrency)
         ]
+        self._threads += [
+            threading.Thread(
+                target=self._work_bulk, args=(road,), name=f"deliver-{road.connection.name}-bulk", daemon=True
+            )
+            for road in self._roads.values()
+            if road.bulk.rows
+        ]
         for thread in (*self._threads, self._keeper):
             thread.start()
 
@@ -95,7 +102,7 @@ class Deliverer:
         if road is None:
             raise ConfigError(f'no connection "{connection}" can write{nearest(connection, self._roads)}')
         self._take_back()
-        batch = road.batch_now()
+        batch = road.bulk_now() or road.batch_now()
         if batch is None:
             return 0
         road.carry(batch)
@@ -136,6 +143,18 @@ class Deliverer:
                 # Whatever it was, its claim runs out and comes back; the thread goes on.
                 log.error("delivery_failed", connection=road.connection.name, error=type(error).__name__)
                 self._stopping.wait(self._pace.poll)
+
+    def _work_bulk(self, road: Road) -> None:
+        """Beside the others: a bulk job waits for its vendor for minutes, and an interactive delivery not behind it."""
+        while not self._stopping.is_set():
+            try:
+                batch = road.bulk_now()
+                if batch is not None:
+                    road.carry(batch)
+                    continue
+            except Exception as error:  # noqa: BLE001  (as in _work)
+                log.error("delivery_failed", connection=road.connection.name, error=type(error).__name__)
+            self._stopping.wait(self._pace.poll)
 
     def _keep(self) -> None:
         while not self._stopping.wait(self._pace.lease / 4):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hub.budget import WRAP_UPS
 from hub.connections import Connection
 from hub.errors import ConnectorError, Then, Throttled, Unsupported
 from hub.flow.delivery.calls import ConnectorBroke, Failed, Halving, called
@@ -17,8 +18,8 @@ Answer = Sequence[Record] | Failed
 class Asked:
     """The look-ups of one claim: each is asked once, whoever needs it. `still_ours` is called before each call."""
 
-    def __init__(self, connection: Connection, still_ours: Callable[[], None]) -> None:
-        self._connection, self._still_ours = connection, still_ours
+    def __init__(self, connection: Connection, still_ours: Callable[[], None], lane: int = WRAP_UPS) -> None:
+        self._connection, self._still_ours, self._lane = connection, still_ours, lane
         self._answers: dict[Lookup, Answer] = {}
         self._halving: Halving[Lookup, Sequence[Record]] = Halving(self._find)
 
@@ -42,6 +43,8 @@ class Asked:
             return
         for start in range(0, len(new), self.per_call):
             batch = new[start : start + self.per_call]
+            if start:
+                self._halving.allow(1)
             self._answers.update(zip(batch, self._halving.answers(batch), strict=True))
 
     def answer(self, lookup: Lookup) -> Answer:
@@ -51,7 +54,7 @@ class Asked:
     def _find(self, lookups: Sequence[Lookup]) -> Sequence[Sequence[Record]]:
         self._still_ours()
         connector: Any = self._connection.connector
-        found: list[Sequence[Record]] = called(self._connection, lambda: list(connector.find(lookups)))
+        found: list[Sequence[Record]] = called(self._connection, lambda: list(connector.find(lookups)), self._lane)
         if len(found) != len(lookups):
             raise ConnectorBroke(f"the connector broke: {len(found)} answers to {len(lookups)} look-ups")
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from hub.budget import WRAP_UPS
 from hub.connections import Connection
 from hub.errors import Ambiguous
 from hub.flow.delivery.calls import Failed
@@ -16,9 +17,15 @@ from hub.store import deliveries
 from hub.store.database import Store
 
 
-def send(connection: Connection, consignment: Consignment, store: Store, still_ours: Callable[[], None]) -> None:
+def send(
+    connection: Connection,
+    consignment: Consignment,
+    store: Store,
+    still_ours: Callable[[], None],
+    rows_per_write: int = 0,
+) -> None:
     """Set the fate of every parcel. `still_ours` is called before each call of the CRM; what it raises ends everything."""
-    asked = Asked(connection, still_ours)
+    asked = Asked(connection, still_ours, lane=min((one.claimed.lane for one in consignment.parcels), default=WRAP_UPS))
     resolve(_upserts(consignment), asked)
     for parcel in _upserts(consignment):
         _render(parcel)
@@ -29,7 +36,7 @@ def send(connection: Connection, consignment: Consignment, store: Store, still_o
         # The CRM does not take our calls just now: what needed no look-up waits as well.
         for parcel in consignment.going():
             parcel.fate = Failed(asked.stopped, sent=False)
-    write(connection, consignment.going(), still_ours)
+    write(connection, consignment.going(), still_ours, rows_per_write)
 
 
 def _upserts(consignment: Consignment) -> list[Parcel]:

@@ -20,11 +20,13 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hub.budget import LISTS, BudgetSpent
 from hub.clock import now_ms
 from hub.config import Config
-from hub.connections import Connections
+from hub.connections import Connection, Connections
 from hub.contract import Pages
 from hub.errors import ConfigError, ConnectorError, PatchbayError, Then, nearest
+from hub.flow.delivery.calls import spent_error
 from hub.flow.lists.members import RowReader
 from hub.flow.lists.membership import Changes, Counts, Outcome
 from hub.flow.lists.runs import LeaseLost, ListRuns, Run, RunStatus
@@ -186,13 +188,14 @@ class ContactLists:
     def _read(self, pull: _Pull) -> None:
         source, resumed = pull.source, pull.run.cursor
         reader = RowReader(pull.mapping, source, self._config.country, self._own_numbers())
-        connector = self._connections[pull.mapping.source.connections[0]].connector
+        connection = self._connections[pull.mapping.source.connections[0]]
+        connector = connection.connector
         assert isinstance(connector, Pages)
         query = Query(
             object=source.object, where=source.where, watermark=pull.run.since, cursor=resumed, size=source.page
         )
         try:
-            for page in connector.pages(query):
+            for page in _called(connection, connector.pages(query)):
                 self._take_page(pull, reader, page)
                 if page.cursor is None:
                     break
@@ -311,6 +314,20 @@ class _Pull(Struct):
     run: Run
     progress: Progress | None
     report: Report | None
+
+
+def _called(connection: Connection, pages: Iterator[Page]) -> Iterator[Page]:
+    """The pages, each as a call of the lists' lane. Raises LaneSpent where the rest of the day is kept for others."""
+    going = True
+    while going:
+        try:
+            with connection.budget.call(LISTS):
+                page = next(pages, None)
+        except BudgetSpent as spent:
+            raise spent_error(connection, spent) from None
+        if page is not None:
+            yield page
+        going = page is not None and page.cursor is not None
 
 
 def _promote(conn: Transaction, name: str, changes: Changes, *, since_run: int) -> None:

@@ -271,3 +271,14 @@ counters = Table(
     Column("name", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
+
+# What was merged: the id that is gone, and the record that is left.
+merges = Table(
+    "crm_merges",
+    metadata,
+    Column("object", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("survivor", Text, nullable=False),
+    PrimaryKeyConstraint("object", "record"),
+    Index(None, "object", "survivor"),
+)
