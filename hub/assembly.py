@@ -20,6 +20,7 @@ from hub.flow.intake.accept import Acceptor
 from hub.flow.lists.pull import ContactLists
 from hub.flow.lists.schedules import Schedules
 from hub.flow.mappings import Mappings
+from hub.flow.watch import Watch
 from hub.store.access import Access
 from hub.store.database import open_store
 from hub.store.sample.load import load_sample
@@ -51,6 +52,7 @@ class Hub:
             self.acceptor = Acceptor(self.store, self.mappings, config.country, self.own_numbers.learn)
             self.deliverer = Deliverer(self.store, self.connections, self.mappings, config)
             self.lists = ContactLists(self.store, self.connections, self.mappings, config)
+            self.watch = Watch(self.store, self.connections, config)
             self.schedules = Schedules(self.store, self.mappings, self.lists, config.zone)
             self.screen_pop = ScreenPop(self.store, self.connections, config, self.own_numbers)
             closing.callback(self.screen_pop.close)
@@ -73,6 +75,8 @@ class Hub:
             if part is not None:
                 part.start()
                 self._closing.callback(part.close)
+        self.watch.start(checks=work)
+        self._closing.callback(self.watch.close)
         self.started = True
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ from hub.flow.delivery import pauses
 from hub.flow.delivery.backoff import Pace, pace_of
 from hub.flow.delivery.road import Road
 from hub.flow.mappings import Mappings
+from hub.flow.standing import Standings
 from hub.store import deliveries, recovery
 from hub.store.database import Store
 from hub.store.deliveries import Reason
@@ -43,8 +44,9 @@ class Deliverer:
     ) -> None:
         pace = pace or pace_of(config)
         self._store, self._connections, self._mappings, self._pace = store, connections, mappings, pace
+        standings = Standings(store, config.credentials_expiring_days)
         self._roads = {
-            connection.name: Road(connection, store, mappings, config.country, pace)
+            connection.name: Road(connection, store, mappings, config.country, pace, standings)
             for connection in connections.that("write")
         }
         self._stopping = threading.Event()
