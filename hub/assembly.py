@@ -10,12 +10,14 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.config import Config
-from hub.connections import open_connections
+from hub.connections import EMBEDDED, open_connections
 from hub.desk.dial import Dialer
 from hub.desk.own_numbers import OwnNumbers
 from hub.desk.screen_pop import ScreenPop
 from hub.errors import PatchbayError
 from hub.flow.delivery.deliver import Deliverer
+from hub.flow.described import Described
+from hub.flow.drift import Drift
 from hub.flow.intake.accept import Acceptor
 from hub.flow.lists.pull import ContactLists
 from hub.flow.lists.schedules import Schedules
@@ -27,7 +29,6 @@ from hub.store.sample.load import load_sample
 from hub.store.upgrade import upgrade
 
 REFRESH_SECONDS = 1.0  # how long a mapping that another node published may go unnoticed where its bell was missed
-EMBEDDED = "embedded"  # the connector of the CRM that lives in the hub's own store
 
 log = structlog.get_logger()
 
@@ -50,7 +51,11 @@ class Hub:
             self.own_numbers = OwnNumbers(self.store, config)
             closing.callback(self.own_numbers.close)
             self.acceptor = Acceptor(self.store, self.mappings, config.country, self.own_numbers.learn)
-            self.deliverer = Deliverer(self.store, self.connections, self.mappings, config)
+            self.described = Described(self.store)
+            self.drift = Drift(self.store, self.connections, self.mappings, self.described, config.drift_hours)
+            self.deliverer = Deliverer(
+                self.store, self.connections, self.mappings, config, watchers=(self.drift.saw_refusals,)
+            )
             self.lists = ContactLists(self.store, self.connections, self.mappings, config)
             self.watch = Watch(self.store, self.connections, config)
             self.schedules = Schedules(self.store, self.mappings, self.lists, config.zone)
@@ -70,7 +75,8 @@ class Hub:
         refresher.start()
         self._closing.callback(refresher.join, 5)
         self._closing.callback(self.lists.close)  # a pull that was asked for may run without any worker
-        wanted = (self.acceptor if accept else None, self.deliverer if work else None, self.schedules if work else None)
+        at_work = (self.drift, self.deliverer, self.schedules)
+        wanted = (self.acceptor if accept else None, *(at_work if work else ()))
         for part in wanted:
             if part is not None:
                 part.start()

@@ -79,6 +79,7 @@ class Config:
     give_up_after_hours: float = 24.0
     credentials_check_hours: float = 6.0
     credentials_expiring_days: float = 14.0
+    drift_hours: float = 24.0
     sample: bool = False
 
 
@@ -142,6 +143,7 @@ class _Reading:
             give_up_after_hours=told["give_up_after_hours"],
             credentials_check_hours=told["credentials_check_hours"],
             credentials_expiring_days=told["credentials_expiring_days"],
+            drift_hours=told["drift_hours"],
             sample=told["sample"],
         )
 

@@ -15,6 +15,7 @@ from hub.installed import connector_class
 from hub.session import open_session
 from hub.store.database import Store
 
+EMBEDDED = "embedded"  # the connector of the CRM that lives in the hub's own store
 LONGEST_WAIT = 60.0  # seconds that a connector may wait at a time for a job of its vendor's
 
 

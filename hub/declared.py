@@ -37,6 +37,8 @@ HUB_SETTINGS: tuple[Setting, ...] = (
             kind="number", default=6.0),
     Setting(name="credentials_expiring_days", about="So long before their end, credentials count as expiring.",
             kind="number", default=14.0),
+    Setting(name="drift_hours", about="How often every mapping is compared with what its CRM is now; what does not fit is "
+            "an alert. It is looked at too when a CRM refuses values. 0: not by the clock.", kind="number", default=24.0),
     Setting(name="sample", about="Fill an empty embedded CRM with sample people at the first start.", kind="boolean",
             default=False),
 )  # fmt: skip

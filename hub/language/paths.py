@@ -40,6 +40,7 @@ class Shape:
     item: Shape | None = None
     default: Any = None  # what an absent part of a present group stands for
     free_parts: bool = False  # parts beyond the named ones may be asked for
+    whole: bool = False  # of a number: it never has decimals
 
 
 FREE = Shape("free", free_parts=True)
@@ -251,7 +252,7 @@ def _shape(annotation: Any, default: Any = None) -> Shape:
     if isinstance(annotation, type) and issubclass(annotation, Struct):
         return Shape("group", parts=_parts(annotation))
     kinds: dict[Any, Kind] = {str: "text", bool: "boolean", int: "number", float: "number", datetime: "time"}
-    return Shape(kinds[annotation], default=default)
+    return Shape(kinds[annotation], default=default, whole=annotation is int)
 
 
 def _parts(struct: type[Struct], without: tuple[str, ...] = ()) -> dict[str, Shape]:

@@ -36,6 +36,12 @@ _NOTE_FIELDS = (
     Field(name="party", label="Party", type="reference", refers_to=(PARTY,)),
     Field(name="opportunity", label="Sale opportunity", type="reference", refers_to=(OPPORTUNITY,)),
 )
+# What is described and is no field of Tryton's own table: it is read another way.
+VIRTUAL: Mapping[str, frozenset[str]] = {
+    PARTY: frozenset(CONTACTS),
+    OPPORTUNITY: frozenset(),
+    NOTE: frozenset(field.name for field in _NOTE_FIELDS),
+}
 # Written by pressing Tryton's buttons, so that its workflow decides.
 BUTTONS: Mapping[str, Mapping[str, str]] = {
     OPPORTUNITY: {"lead": "lead", "opportunity": "opportunity", "lost": "lost", "cancelled": "cancel"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -19,7 +19,7 @@ from hub.connections import Connections
 from hub.errors import ConfigError, nearest
 from hub.flow.delivery import pauses
 from hub.flow.delivery.backoff import Pace, pace_of
-from hub.flow.delivery.road import Road
+from hub.flow.delivery.road import Road, Watcher
 from hub.flow.mappings import Mappings
 from hub.flow.standing import Standings
 from hub.store import deliveries, recovery
@@ -41,12 +41,13 @@ class Deliverer:
         mappings: Mappings,
         config: Config,
         pace: Pace | None = None,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         pace = pace or pace_of(config)
         self._store, self._connections, self._mappings, self._pace = store, connections, mappings, pace
         standings = Standings(store, config.credentials_expiring_days)
         self._roads = {
-            connection.name: Road(connection, store, mappings, config.country, pace, standings)
+            connection.name: Road(connection, store, mappings, config.country, pace, standings, watchers)
             for connection in connections.that("write")
         }
         self._stopping = threading.Event()

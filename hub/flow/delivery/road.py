@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import structlog
@@ -38,6 +38,7 @@ LOOK_REST = 4.0  # and a look that takes long, less often still: a rest of so ma
 
 log = structlog.get_logger()
 Batch = tuple[Lease, list[Claimed]]
+Watcher = Callable[[Connection, Consignment], None]  # sees what became of a claim; has to return at once
 
 
 class Road:
@@ -51,8 +52,9 @@ class Road:
         country: str,
         pace: Pace,
         standings: Standings,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
-        self.connection, self.pace = connection, pace
+        self.connection, self.pace, self._watchers = connection, pace, watchers
         self.bell = threading.Event()
         self.tally: Counter[str] = Counter()  # attempts by outcome
         self._store, self._mappings, self._standings = store, mappings, standings
@@ -225,6 +227,7 @@ class Road:
             verdicts = judge.verdicts(consignment)
             self._learn(judge.trouble)
             following = self._note(lease.owner, verdicts, self._fresh.among(consignment.parcels), go_on)
+            self._show(consignment)
         except LeaseLost:
             log.warning("lease_lost", connection=self.connection.name, deliveries=len(claimed))
         finally:
@@ -257,6 +260,13 @@ class Road:
             self.tally += outcomes
         log.info("carried", connection=name, deliveries=len(verdicts), **outcomes, interactions=_interactions(verdicts))
         return following
+
+    def _show(self, consignment: Consignment) -> None:
+        for watcher in self._watchers:
+            try:
+                watcher(self.connection, consignment)
+            except Exception as error:  # noqa: BLE001  (what is done is noted; whoever looks on must not undo that)
+                log.error("watcher_failed", connection=self.connection.name, error=type(error).__name__)
 
     def _full_batch_due(self, conn: Transaction) -> bool:
         if self._failures or time.monotonic() < self._slow_until:

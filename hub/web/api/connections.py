@@ -18,9 +18,10 @@ from hub.flow.delivery import pauses
 from hub.flow.forecast import forecasts
 from hub.flow.standing import Standing
 from hub.model import Identity
-from hub.store import calls, deliveries
+from hub.store import alerts, calls, deliveries
 from hub.store.connection_states import ConnectionState
 from hub.web.access import require_scope
+from hub.web.api.alerts import AlertSchema
 from hub.web.api.endpoint import endpoint
 from hub.web.api.fields import Moment, Noun
 from hub.web.current import the_hub
@@ -123,6 +124,13 @@ class CheckSchema(Schema):
     error = wire.Dict(allow_none=True, metadata={"description": "`name` and `message` of what failed."})
 
 
+class ComparedSchema(Schema):
+    """What a comparison found."""
+
+    compared = wire.Integer(metadata={"description": "How many mappings could be compared."})
+    alerts = wire.List(wire.Nested(AlertSchema), metadata={"description": "The open alerts about what does not fit."})
+
+
 @api.get("/connections")
 @endpoint(scope="read", answers=ConnectionsSchema, about="All connections, how they are and what waits for them.")
 def connections() -> Any:
@@ -154,6 +162,23 @@ def check(name: str) -> Any:
         error = {"name": failed.name, "message": str(failed)}
     took = round((time.perf_counter() - began) * 1000, 1)
     return {"ok": error is None, "took_ms": took, "identity": identity, "error": error}
+
+
+@api.post("/connections/<name>/compare")
+@endpoint(
+    scope="connections",
+    answers=ComparedSchema,
+    about="Compare every published mapping that writes there with what the system is now; raise and clear alerts.",
+    problems={404: "Not there, or its connector does not describe itself."},
+)
+def compare(name: str) -> Any:
+    there, hub = _known(name), the_hub()
+    if not there.can("describe"):
+        raise Problem(404, f"{name} ({there.manifest.title}) does not describe itself.", kind="cannot")
+    compared = hub.drift.compare(name)
+    with hub.store.read() as connection:
+        raised = alerts.opened(connection, kind=alerts.DRIFT, connection=name)
+    return {"compared": compared, "alerts": raised}
 
 
 @api.post("/connections/<name>/pause")

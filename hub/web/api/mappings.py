@@ -11,6 +11,7 @@ from marshmallow.validate import Length, Range
 
 from hub.errors import ConfigError
 from hub.flow.agreement import disagreements
+from hub.flow.described import Asked
 from hub.flow.preview import PreviewError, facts_of_interaction, preview
 from hub.language.examples import run_examples
 from hub.language.mapping import Mapping, compile_mapping
@@ -107,6 +108,10 @@ class CheckedSchema(Schema):
     name = wire.String(allow_none=True)
     problems = wire.List(wire.Nested(MappingProblemSchema))
     examples = wire.Integer(metadata={"description": "How many of its examples were run."})
+    hints = wire.List(
+        wire.Nested(MappingProblemSchema), metadata={"description": "What may go wrong, and may go well."}
+    )
+    not_compared = wire.String(allow_none=True, metadata={"description": "Why its CRM could not be asked."})
 
 
 class PreviewBody(Schema):
@@ -189,16 +194,19 @@ def check(body: dict[str, Any]) -> Any:
     try:
         mapping = _compiled(body["source"])
     except ConfigError as error:
-        return {"ok": False, "name": None, "problems": [{"line": error.line, "problem": error.what}], "examples": 0}
+        return {"ok": False, "name": None, "problems": [{"line": error.line, "problem": error.what}], "examples": 0,
+                "hints": [], "not_compared": "it does not compile"}  # fmt: skip
     results = run_examples(mapping)
-    disagreeing, _ = disagreements(mapping, the_hub().connections)
-    problems: list[dict[str, Any]] = [{"line": line, "problem": what} for line, what in disagreeing]
+    disagreeing, unasked = disagreements(mapping, the_hub().connections, Asked())
+    problems: list[dict[str, Any]] = [{"line": one.line, "problem": one.what} for one in disagreeing if one.grave]
     problems += [
         {"line": result.line, "problem": f'the example "{result.about}" fails: {"; ".join(result.differences)}'}
         for result in results
         if not result.passed
     ]
-    return {"ok": not problems, "name": mapping.name, "problems": problems, "examples": len(results)}
+    hints = [{"line": one.line, "problem": one.what} for one in disagreeing if not one.grave]
+    return {"ok": not problems, "name": mapping.name, "problems": problems, "examples": len(results), "hints": hints,
+            "not_compared": unasked or None}  # fmt: skip
 
 
 @api.get("/mappings/<name>")
