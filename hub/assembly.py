@@ -54,7 +54,12 @@ class Hub:
             self.described = Described(self.store)
             self.drift = Drift(self.store, self.connections, self.mappings, self.described, config.drift_hours)
             self.deliverer = Deliverer(
-                self.store, self.connections, self.mappings, config, watchers=(self.drift.saw_refusals,)
+                self.store,
+                self.connections,
+                self.mappings,
+                config,
+                watchers=(self.drift.saw_refusals,),
+                described=self.described,
             )
             self.lists = ContactLists(self.store, self.connections, self.mappings, config)
             self.watch = Watch(self.store, self.connections, config)

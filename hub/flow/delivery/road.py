@@ -19,6 +19,7 @@ from hub.flow.delivery.backoff import Pace, probe_delay, retry_delay
 from hub.flow.delivery.bulk import Bulk
 from hub.flow.delivery.calls import CallsPerDay, Failed, NotByBulk
 from hub.flow.delivery.consignment import Consignment, packed
+from hub.flow.delivery.following import Following
 from hub.flow.delivery.fresh import FreshPeople
 from hub.flow.delivery.lease import Lease, LeaseLost
 from hub.flow.delivery.sending import send
@@ -52,12 +53,14 @@ class Road:
         country: str,
         pace: Pace,
         standings: Standings,
+        following: Following,
         watchers: Sequence[Watcher] = (),
     ) -> None:
         self.connection, self.pace, self._watchers = connection, pace, watchers
         self.bell = threading.Event()
         self.tally: Counter[str] = Counter()  # attempts by outcome
         self._store, self._mappings, self._standings = store, mappings, standings
+        self._following = following
         self._fresh = FreshPeople(connection, country)
         self._limit = min(LARGEST_CLAIM, connection.manifest.rows_per_call)
         self._turn = threading.Lock()  # one thread looks for work at a time, the others rest
@@ -222,7 +225,7 @@ class Road:
         following = None
         try:
             consignment = packed(self._store, self._mappings, self.connection.name, claimed)
-            send(self.connection, consignment, self._store, lease.check, rows_per_write=len(claimed))
+            send(self.connection, consignment, self._store, lease.check, self._following, rows_per_write=len(claimed))
             self._bar_from_bulk(consignment)
             verdicts = judge.verdicts(consignment)
             self._learn(judge.trouble)
