@@ -23,6 +23,7 @@ from hub.flow.lists.pull import ContactLists
 from hub.flow.lists.schedules import Schedules
 from hub.flow.mappings import Mappings
 from hub.flow.read_back import ReadBack
+from hub.flow.watch import Watch
 from hub.store.access import Access
 from hub.store.database import open_store
 from hub.store.sample.load import load_sample
@@ -60,8 +61,10 @@ class Hub:
                 self.mappings,
                 config,
                 watchers=(self.drift.saw_refusals, self.read_back.saw),
+                described=self.described,
             )
             self.lists = ContactLists(self.store, self.connections, self.mappings, config)
+            self.watch = Watch(self.store, self.connections, config)
             self.schedules = Schedules(self.store, self.mappings, self.lists, config.zone)
             self.screen_pop = ScreenPop(self.store, self.connections, config, self.own_numbers)
             closing.callback(self.screen_pop.close)
@@ -85,6 +88,8 @@ class Hub:
             if part is not None:
                 part.start()
                 self._closing.callback(part.close)
+        self.watch.start(checks=work)
+        self._closing.callback(self.watch.close)
         self.started = True
 
     def close(self) -> None:

@@ -81,6 +81,8 @@ class Config:
     lease_seconds: float = 60.0
     longest_retry_seconds: float = 600.0
     give_up_after_hours: float = 24.0
+    credentials_check_hours: float = 6.0
+    credentials_expiring_days: float = 14.0
     drift_hours: float = 24.0
     sample: bool = False
 
@@ -143,6 +145,8 @@ class _Reading:
             lease_seconds=told["lease_seconds"],
             longest_retry_seconds=told["longest_retry_seconds"],
             give_up_after_hours=told["give_up_after_hours"],
+            credentials_check_hours=told["credentials_check_hours"],
+            credentials_expiring_days=told["credentials_expiring_days"],
             drift_hours=told["drift_hours"],
             sample=told["sample"],
         )

@@ -33,6 +33,10 @@ HUB_SETTINGS: tuple[Setting, ...] = (
             kind="number", default=600.0),
     Setting(name="give_up_after_hours", about="A delivery that fails for so long is parked for a person.", kind="number",
             default=24.0),
+    Setting(name="credentials_check_hours", about="How often each connection is asked whether our credentials are good.",
+            kind="number", default=6.0),
+    Setting(name="credentials_expiring_days", about="So long before their end, credentials count as expiring.",
+            kind="number", default=14.0),
     Setting(name="drift_hours", about="How often every mapping is compared with what its CRM is now; what does not fit is "
             "an alert. It is looked at too when a CRM refuses values. 0: not by the clock.", kind="number", default=24.0),
     Setting(name="sample", about="Fill an empty embedded CRM with sample people at the first start.", kind="boolean",
@@ -82,5 +86,7 @@ DIAL_SETTINGS: tuple[Setting, ...] = (
 )  # fmt: skip
 POSITIVE = (  # those that have to be more than 0
     "concurrency", "calls_per_second", "calls_per_day", "bulk_above", "timeout_seconds", "max_body_bytes", "lease_seconds",
-    "longest_retry_seconds", "give_up_after_hours", "per_minute", "double_click_seconds", "answer_seconds",
+    "longest_retry_seconds", "give_up_after_hours",
+    "credentials_check_hours", "credentials_expiring_days",
+    "per_minute", "double_click_seconds", "answer_seconds",
 )  # fmt: skip

@@ -27,6 +27,7 @@ from hub.desk.dial_plan import DialRefused, KeyReused, dial_plan
 from hub.desk.line import Line, LineHangs
 from hub.desk.own_numbers import OwnNumbers
 from hub.errors import ConnectorError, UnknownOutcome, nearest
+from hub.flow.merged import Merged
 from hub.model import Clicked, DialReceipt, DialRequest
 from hub.store import desk
 from hub.store.database import Store
@@ -72,7 +73,7 @@ class Dialer:
         self.plan = dial_plan(config)
         self._store, self._connections = store, connections
         self._own = own or OwnNumbers(store, config)
-        self._links = Links(connections, asking or Asking(connections), config, self.plan)
+        self._links = Links(connections, asking or Asking(connections), config, self.plan, Merged(store))
         self._lines = {c.name: Line(f"dial-{c.name}", max(8, c.config.concurrency)) for c in connections.that("dial")}
 
     def dial(

@@ -25,6 +25,7 @@ from hub.desk.own_numbers import OwnNumbers
 from hub.desk.rules import table_of
 from hub.desk.ways import Ways
 from hub.errors import ConfigError, PatchbayError, nearest
+from hub.flow.merged import Merged
 from hub.model import PERSON, Account, Lookup, Match, Record
 from hub.phone import e164
 from hub.store import desk
@@ -88,6 +89,7 @@ class ScreenPop:
         self.own = own or OwnNumbers(store, config, self.table)
         self.asking = asking or Asking(connections)
         self._store, self._connections, self._config = store, connections, config
+        self._merged = Merged(store)
         self._ways = Ways(connections, config, self.table)
         able = [connection.name for connection in connections.that("find") if connection.manifest.people]
         for name in self.table.connections:
@@ -101,10 +103,12 @@ class ScreenPop:
         began = time.monotonic()
         asked, platform = self._asked(ask.connection)
         caller = caller_of(ask, platform, self.own, self._store, self._config)
-        lookups = {name: self._lookups(name, caller) for name in asked}
+        lookups = {name: self._merged.followed(name, self._lookups(name, caller)) for name in asked}
         under_way = self.asking.begin(lookups)
         fresh = self._fresh(asked, caller)  # while the CRMs think
         answers, silent = under_way.answers(began + self.table.deadline)
+        for name, answer in answers.items():
+            self._merged.learn(name, lookups[name], answer)
         tiers = self._tiers(lookups, answers, fresh, caller)
         made = self._answer(ask, caller, tiers, asked, silent)
         return replace(made, silent=silent, took_ms=round((time.monotonic() - began) * 1000, 1))

@@ -92,13 +92,11 @@ _TAKE = """
     WHERE id IN ({due})
     RETURNING id, mapping, subject, lane, action, in_doubt, attempts, tried_since, due_at, body
 """
+# MATERIALIZED, or the planner may run the locking query more than once and take more than the limit.
+_LOCKED = "WITH due AS MATERIALIZED ({due} FOR UPDATE OF p SKIP LOCKED)"
 _CLAIM: dict[str, str] = {
     "sqlite": _TAKE.replace("{due}", _DUE),
-    # MATERIALIZED, or the planner may run the locking query more than once and take more than the limit.
-    "postgresql": "WITH due AS MATERIALIZED ("
-    + _DUE
-    + " FOR UPDATE OF p SKIP LOCKED)"  # noqa: S608 (our own text)
-    + _TAKE.replace("{due}", "SELECT id FROM due"),
+    "postgresql": _LOCKED.replace("{due}", _DUE) + _TAKE.replace("{due}", "SELECT id FROM due"),
 }
 _COUNT_DUE = """
     SELECT count(*) FROM (SELECT 1 FROM deliveries p

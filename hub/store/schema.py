@@ -188,7 +188,7 @@ merged_records = Table(
     Column("new_object", Text, nullable=False),
     Column("new_id", Text, nullable=False),
     Column("learned_at", Moment, nullable=False),
-    PrimaryKeyConstraint("connection", "object", "old_id"),
+    PrimaryKeyConstraint("connection", "old_id", "object"),
     Index(None, "connection", "new_id"),
 )
 

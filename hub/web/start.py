@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, render_template
 
-from hub.flow.delivery import pauses
 from hub.flow.subject import interaction_subject, parts
 from hub.store import alerts, deliveries
-from hub.store.connection_states import ConnectionState
 from hub.store.deliveries import Delivery, Filter
 from hub.store.listings import latest_interactions
-from hub.web.api.connections import shown
+from hub.web.api.connections import all_shown
 from hub.web.current import the_hub
 
 if TYPE_CHECKING:
@@ -28,16 +26,11 @@ EACH = 5  # deliveries of one interaction; the API has them all
 def start() -> str:
     """How the hub is, and where to go next."""
     hub = the_hub()
-    states = pauses.states(hub.store)
     with hub.store.read() as connection:
-        waiting = deliveries.waiting(connection)
         last = _last(connection)
         parked = deliveries.page(connection, Filter(states=("parked",)), limit=PARKED)
         raised, how_many = alerts.page(connection, open=True, limit=ALERTS), sum(alerts.counts(connection).values())
-    connections = [
-        shown(one, states.get(name) or ConnectionState(connection=name), waiting.get(name, {}))
-        for name, one in hub.connections.items()
-    ]
+    connections = all_shown(hub)
     return render_template(
         "start.html",
         company=hub.config.company,

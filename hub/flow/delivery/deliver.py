@@ -19,8 +19,12 @@ from hub.connections import Connections
 from hub.errors import ConfigError, nearest
 from hub.flow.delivery import pauses
 from hub.flow.delivery.backoff import Pace, pace_of
+from hub.flow.delivery.following import Following
 from hub.flow.delivery.road import Road, Watcher
+from hub.flow.described import Described
 from hub.flow.mappings import Mappings
+from hub.flow.merged import Merged
+from hub.flow.standing import Standings
 from hub.store import deliveries, recovery
 from hub.store.database import Store
 from hub.store.deliveries import Reason
@@ -41,11 +45,23 @@ class Deliverer:
         config: Config,
         pace: Pace | None = None,
         watchers: Sequence[Watcher] = (),
+        described: Described | None = None,
     ) -> None:
         pace = pace or pace_of(config)
         self._store, self._connections, self._mappings, self._pace = store, connections, mappings, pace
+        standings = Standings(store, config.credentials_expiring_days)
+        merged, described = Merged(store), described or Described(store)
         self._roads = {
-            connection.name: Road(connection, store, mappings, config.country, pace, watchers)
+            connection.name: Road(
+                connection,
+                store,
+                mappings,
+                config.country,
+                pace,
+                standings,
+                Following(connection, merged, described),
+                watchers,
+            )
             for connection in connections.that("write")
         }
         self._stopping = threading.Event()

@@ -7,25 +7,26 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
 
 import structlog
 
 from hub.budget import INTERACTIVE, LANES
 from hub.clock import now, now_ms
 from hub.connections import Connection
-from hub.errors import ConnectorError
+from hub.errors import ConnectorError, CredentialsRefused
 from hub.flow.delivery import pauses
 from hub.flow.delivery.backoff import Pace, probe_delay, retry_delay
 from hub.flow.delivery.bulk import Bulk
-from hub.flow.delivery.calls import CallsPerDay, Failed, NotByBulk, called
+from hub.flow.delivery.calls import CallsPerDay, Failed, NotByBulk
 from hub.flow.delivery.consignment import Consignment, packed
+from hub.flow.delivery.following import Following
 from hub.flow.delivery.fresh import FreshPeople
 from hub.flow.delivery.lease import Lease, LeaseLost
 from hub.flow.delivery.sending import send
 from hub.flow.delivery.verdicts import Judge, Trouble
 from hub.flow.ledger import keep_calls, read_calls
 from hub.flow.mappings import Mappings
+from hub.flow.standing import Standings
 from hub.flow.subject import interaction_of
 from hub.store import calls, connection_states, outbox, recovery
 from hub.store.connection_states import ConnectionState, day_of
@@ -51,12 +52,15 @@ class Road:
         mappings: Mappings,
         country: str,
         pace: Pace,
+        standings: Standings,
+        following: Following,
         watchers: Sequence[Watcher] = (),
     ) -> None:
         self.connection, self.pace, self._watchers = connection, pace, watchers
         self.bell = threading.Event()
         self.tally: Counter[str] = Counter()  # attempts by outcome
-        self._store, self._mappings = store, mappings
+        self._store, self._mappings, self._standings = store, mappings, standings
+        self._following = following
         self._fresh = FreshPeople(connection, country)
         self._limit = min(LARGEST_CLAIM, connection.manifest.rows_per_call)
         self._turn = threading.Lock()  # one thread looks for work at a time, the others rest
@@ -172,13 +176,15 @@ class Road:
         with self._store.write() as conn:
             if state.until is None or not connection_states.take_probe(conn, name, seen=state.until, until=again):
                 return False
-        if state.reason not in ("quota_spent", pauses.CALLS_PER_DAY) and self.connection.can("check"):
-            connector: Any = self.connection.connector
-            try:
-                called(self.connection, connector.check, INTERACTIVE)
-            except ConnectorError as error:
-                log.warning("still_paused", connection=name, reason=error.name, until=again.isoformat())
-                return False
+        if state.reason not in ("quota_spent", pauses.CALLS_PER_DAY):
+            if not self.connection.can("check"):
+                self._standings.forget(name)  # the next call finds out
+            else:
+                try:
+                    self._standings.check(self.connection)
+                except ConnectorError as error:
+                    log.warning("still_paused", connection=name, reason=error.name, until=again.isoformat())
+                    return False
         pauses.resume(self._store, name)
         log.info("connection_resumed", connection=name)
         return True
@@ -219,7 +225,7 @@ class Road:
         following = None
         try:
             consignment = packed(self._store, self._mappings, self.connection.name, claimed)
-            send(self.connection, consignment, self._store, lease.check, rows_per_write=len(claimed))
+            send(self.connection, consignment, self._store, lease.check, self._following, rows_per_write=len(claimed))
             self._bar_from_bulk(consignment)
             verdicts = judge.verdicts(consignment)
             self._learn(judge.trouble)
@@ -281,6 +287,8 @@ class Road:
         if isinstance(error, CallsPerDay):
             pauses.pause_until_midnight(self._store, name, self.connection.budget.calls_per_day or 0)
         elif error is not None:
+            if isinstance(error, CredentialsRefused):
+                self._standings.refused(name, error)
             pauses.pause_for(self._store, name, error, self.pace.first_probe)
         if error is not None:
             log.warning("connection_paused", connection=name, reason=error.name)

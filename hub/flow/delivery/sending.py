@@ -9,6 +9,7 @@ from hub.connections import Connection
 from hub.errors import Ambiguous
 from hub.flow.delivery.calls import Failed
 from hub.flow.delivery.consignment import Consignment, Parcel, Spoiled, made
+from hub.flow.delivery.following import Following
 from hub.flow.delivery.lookups import Asked, resolve
 from hub.flow.delivery.ownership import owned_fields
 from hub.flow.delivery.writing import write
@@ -22,13 +23,16 @@ def send(
     consignment: Consignment,
     store: Store,
     still_ours: Callable[[], None],
+    following: Following,
     rows_per_write: int = 0,
 ) -> None:
     """Set the fate of every parcel. `still_ours` is called before each call of the CRM; what it raises ends everything."""
-    asked = Asked(connection, still_ours, lane=min((one.claimed.lane for one in consignment.parcels), default=WRAP_UPS))
-    resolve(_upserts(consignment), asked)
+    lane = min((parcel.claimed.lane for parcel in consignment.parcels), default=WRAP_UPS)
+    asked = Asked(connection, still_ours, following.merged, lane)
+    resolve(_upserts(consignment), asked, following.lookups)
     for parcel in _upserts(consignment):
         _render(parcel)
+    following.redirect(consignment.going())
     owned = [parcel for parcel in _upserts(consignment) if parcel.mapping.target.update == "owned"]
     if owned:
         _leave_to_people(owned, asked, store)
@@ -36,7 +40,11 @@ def send(
         # The CRM does not take our calls just now: what needed no look-up waits as well.
         for parcel in consignment.going():
             parcel.fate = Failed(asked.stopped, sent=False)
-    write(connection, consignment.going(), still_ours, rows_per_write)
+    sent = consignment.going()
+    write(connection, sent, still_ours, rows_per_write)
+    again = following.mended(sent, asked)
+    if again:
+        write(connection, again, still_ours, rows_per_write)
 
 
 def _upserts(consignment: Consignment) -> list[Parcel]:

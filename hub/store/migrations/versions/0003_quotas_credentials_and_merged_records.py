@@ -48,7 +48,7 @@ def upgrade() -> None:
         sa.Column("new_object", sa.Text(), nullable=False),
         sa.Column("new_id", sa.Text(), nullable=False),
         sa.Column("learned_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("connection", "object", "old_id", name=op.f("pk_merged_records")),
+        sa.PrimaryKeyConstraint("connection", "old_id", "object", name=op.f("pk_merged_records")),
     )
     op.create_index(
         op.f("ix_merged_records_connection_new_id"), "merged_records", ["connection", "new_id"], unique=False
