@@ -178,7 +178,11 @@ def test_connections_are_looked_at_paused_and_resumed(whole: WholeHub) -> None:
     assert whole.program.post("/connections/crm/resume")["state"] == "active"
     whole.deliver()
     assert whole.program.get("/connections/crm")["queue"]["pending"] == 0
-    assert whole.program.post("/connections/crm/check")["ok"] is True
+    checked = whole.program.post("/connections/crm/check")
+    assert checked["ok"] is True
+    assert checked["rights"] == [
+        {"object": "activity", "may_make": True, "may_change": True, "mode": "incremental", "unfit": {}}
+    ]
     assert "nothing to check" in whole.program.post("/connections/platform/check", status=404)["detail"]
     whole.program.get("/connections/none", 404)
 

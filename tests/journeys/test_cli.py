@@ -227,6 +227,7 @@ def test_connections_are_checked(patchbay: Say) -> None:
     out, _ = patchbay("connection", "check")
     assert "crm:" in out
     assert "platform: has nothing to check" in out
+    assert "crm: contact: our user may make and change records; mode: incremental" in out, "no hub has started yet"
     patchbay("connection", "pause", "crm", "--because", "a test")
     assert "a test" in patchbay("connection", "list")[0]
     patchbay("connection", "resume", "crm")

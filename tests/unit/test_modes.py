@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
+from hub.config import ConnectionConfig
+from hub.connections import Connection
 from hub.errors import ConfigError, ConnectorError, NotPermitted, UnknownOutcome
 from hub.flow.delivery.replay import replay
+from hub.flow.rights import rights_at, said
 from hub.model import Receipt, Row, Target
 from hub.store import deliveries
 from hub.store.database import Store
 from hub.store.deliveries import Attempt, Filter
 from tests.stubs import Rig, StubCrm, interaction, put_deliveries, put_interactions, raising_after
 from tests.unit.language.mapping_texts import mapping
+from tests.unit.test_agreement import Crm
 
 ONCE = {"connection": "crm", "write": "activity", "key": "key", "mode": "once"}
 APPEND = ONCE | {"mode": "append", "link": "note"}
@@ -201,3 +205,35 @@ def test_a_list_is_kept_in_step() -> None:
 
 def _raise(error: ConnectorError) -> None:
     raise error
+
+
+# --- what our user may do ----------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rights", "target", "mode", "unfit", "words"),
+    [
+        ((True, True), {}, "incremental", {}, "task: our user may make and change records; mode: incremental"),
+        ((None, None), {}, "incremental", {},
+         "task: our user may perhaps (it does not say) make and change records; mode: incremental"),
+        ((True, False), {}, "once", {"small": "incremental"},
+         "task: our user may make and may not change records; mode: once "
+         "or append; small has mode: incremental, which cannot go"),
+        ((True, False), {"mode": "once"}, "once", {},
+         "task: our user may make and may not change records; mode: once or append"),
+        ((False, True), {}, "none", {"small": "incremental"},
+         "task: our user may not make and may change records; mode: none; "
+         "small has mode: incremental, which cannot go"),
+        ((False, True), {"key": "id"}, "none", {},
+         "task: our user may not make and may change records; mode: none"),
+    ],
+)  # fmt: skip
+def test_the_mode_is_recommended_by_what_our_user_may_do(
+    rights: tuple[bool | None, bool | None], target: dict[str, Any], mode: str, unfit: dict[str, str], words: str
+) -> None:
+    crm = Crm(creatable=rights[0], changeable=rights[1])
+    there = Connection("crm", ConnectionConfig("crm", "crm", {}), crm)  # type: ignore[arg-type]
+    built = mapping(target={"connection": "crm", "write": "task", "key": "Key__c"} | target)
+    [found] = rights_at(there, [built])
+    assert (found.mode, found.unfit, said(found)) == (mode, unfit, words)
+    assert [one.object for one in rights_at(there, [])] == ["contact"]

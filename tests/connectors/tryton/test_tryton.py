@@ -74,8 +74,9 @@ def administrator(shared_tryton: Tryton) -> Iterator[Bench]:
 def test_describe_asks_each_time_and_writing_does_not(bench: Bench) -> None:
     for _ in range(2):
         bench.calls = 0
-        assert bench.connector.describe(NOTES.object).object == NOTES.object
-        assert bench.calls == 2
+        described = bench.connector.describe(NOTES.object)
+        assert (described.object, described.creatable, described.changeable) == (NOTES.object, True, True)
+        assert bench.calls == 3
     bench.calls = 0
     bench.connector.write(NOTES, [bench.peer.row(a_key(), "hello")])
     assert bench.calls == 2  # search, create
