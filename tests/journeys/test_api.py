@@ -436,3 +436,16 @@ def test_a_connection_is_compared_with_its_mappings(whole: WholeHub) -> None:
     whole.program.post("/mappings/wrap_up/rollback", {"version": 1})
     assert whole.program.post("/connections/crm/compare")["alerts"] == []
     whole.program.post("/connections/platform/compare", status=404)
+
+
+def test_a_mapping_is_suggested(whole: WholeHub) -> None:
+    asked = {"event": "interaction.wrapped_up", "connection": "crm", "object": "case", "source": "platform"}
+    draft = whole.program.post("/mappings/suggest", asked)
+    assert whole.program.post("/mappings/check", {"source": draft["source"]})["ok"] is True
+    assert "opened_at" in draft["source"]
+    assert draft["to_decide"] == []
+    problem = whole.program.post("/mappings/suggest", asked | {"object": "cse"}, status=422)
+    assert 'did you mean "case"?' in problem["detail"]
+    whole.program.post("/mappings/suggest", asked | {"connection": "none"}, status=404)
+    said = whole.program.post("/mappings/suggest", asked | {"connection": "platform"}, status=422)["detail"]
+    assert "does not describe what can be written" in said
