@@ -42,12 +42,18 @@ class StubCrm:
     """
 
     def __init__(
-        self, *, native: bool = True, latency: float = 0.0, rows_per_call: int = 200, lookups_per_call: int = 200
+        self,
+        *,
+        native: bool = True,
+        latency: float = 0.0,
+        rows_per_call: int = 200,
+        lookups_per_call: int = 200,
+        bulk_rows: int = 0,
     ) -> None:
         self.manifest = Manifest(
             name="stub", title="Stub", about="For tests.", family="crm", people=("contact",),
             idempotency="native-upsert" if native else "search-then-write",
-            rows_per_call=rows_per_call, lookups_per_call=lookups_per_call,
+            rows_per_call=rows_per_call, lookups_per_call=lookups_per_call, bulk_rows=bulk_rows,
         )  # fmt: skip
         self.native, self.latency = native, latency
         self.records: dict[tuple[str, str], list[dict[str, Any]]] = {}

@@ -10,7 +10,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.store.schema import fresh_records, merged_records
 
-
 AT_ONCE = 5_000  # ids in one statement: every engine takes as many
 
 

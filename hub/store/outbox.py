@@ -109,7 +109,7 @@ _NEXT_DUE = text("""
 """)
 _BACKLOG = text("""
     SELECT mapping, count(*) AS due FROM (SELECT mapping FROM deliveries
-        WHERE state = 'pending' AND connection = :connection AND lane = :lane AND due_at <= :now LIMIT :enough) AS some
+        WHERE state = 'pending' AND connection = :connection AND lane = :lane AND due_at <= :now LIMIT :enough) AS backlog
     GROUP BY mapping
 """)
 BACKLOGS = 20  # so many times the threshold is looked at, so that a backlog does not hide behind another one
