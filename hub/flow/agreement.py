@@ -14,7 +14,7 @@ from hub.contract import Describes, Finds, Writes
 from hub.errors import ConfigError, ConnectorError, NotFound, nearest
 from hub.flow.fit import TEXTS, Misfit, misfits
 from hub.language.conditions import compile_condition
-from hub.language.mapping import Mapping
+from hub.language.mapping import Mapping, Resolve
 from hub.language.paths import EVENT_SCOPE, Path, steps
 from hub.language.source import RECORD_ID
 from hub.language.yaml_source import Document, read_yaml
@@ -107,7 +107,9 @@ def _against_crm(
     wrong = {one.detail for one in found if one.code == "object"}
     for one in mapping.resolve:
         if one.object != PERSON and one.object not in wrong:
-            yield from _against_lookup_keys(one.name, _description(described, target, one.object), text)
+            object = _description(described, target, one.object)
+            yield from _against_lookup_keys(one.name, object, text)
+            yield from _against_reading(one, object, text)
     if mapping.target.write in wrong:
         return
     try:
@@ -154,6 +156,16 @@ def _against_lookup_keys(name: str, described: Description, text: Document) -> I
     for key in (way["key"] for way in ways if isinstance(way.get("key"), dict)):
         if key.get("field"):
             yield from _against_key(key["field"], described, text.line(("resolve", name)))
+
+
+def _against_reading(one: Resolve, described: Description, text: Document) -> Iterator[Disagreement]:
+    """The record's own fields that the mapping reads. A connector may show more than is described, so it may go well."""
+    known = [field.name for field in described.fields]
+    for name in one.fields:
+        if name not in known:
+            what = f'{one.name}.{name} is never there: {described.object} has no field "{name}"{nearest(name, known)}'
+            line = text.line(("resolve", one.name))
+            yield Disagreement(line, what, "unread", name, detail=one.name, grave=False)
 
 
 def _against_key(key: str, described: Description, line: int) -> Iterator[Disagreement]:

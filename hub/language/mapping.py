@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -197,6 +197,8 @@ def compile_mapping(source: str, file: str = "", *, country: str = "", zone: str
     for one in resolve:
         if one.name not in full.asked:
             raise doc.error(("resolve", one.name), f'"{one.name}" is looked up, and no field speaks of it')
+    own = full.own_fields
+    resolve = tuple(replace(one, fields=tuple(sorted(own[one.name]))) if one.name in own else one for one in resolve)
     examples = compile_examples(doc, words.get("examples"), full, tuple(plan.name for plan in plans), resolve)
     return Mapping(doc, source, read, when, target, resolve, plans, examples)
 

@@ -83,6 +83,7 @@ class Scope:
         self.roots = dict(roots)
         self.later = frozenset(later)
         self.asked: set[str] = set()  # the first words of all paths that were compiled
+        self.own_fields: dict[str, set[str]] = {}  # by resolved name, the CRM's own fields that paths speak of
 
     def with_records(self, names: Iterable[str]) -> Scope:
         """This scope and resolved names in it."""
@@ -108,6 +109,8 @@ class Scope:
             raise PathError(f'"{parts[0]}" is looked up after `when` has decided, so `when` cannot ask it')
         if shape is None:
             raise PathError(self._unknown(parts, 0, self.roots))
+        if shape is RECORD and len(parts) > 1 and parts[1] not in RECORD.parts:
+            self.own_fields.setdefault(parts[0], set()).add(parts[1])
         getter, taken = _root(parts[0], shape.default), 1
         while taken < len(parts):
             shape = self._next(shape, parts, taken)

@@ -219,3 +219,12 @@ def test_who_does_not_answer_is_not_held_against_the_mapping() -> None:
     crm.error = NotFound("there is no task")
     [gone], unasked = disagreements(mapping(target=target), connections, Asked())
     assert (gone.code, gone.what, unasked) == ("object", "there is no task", "")
+
+
+def test_fields_of_a_record_that_are_read_and_not_described() -> None:
+    resolve = {"who": {"find": "contact", "by": {"id": "clicked.id"}}}
+    fields = {"WhoId": "who.id", "Comments": {"from": ["who.No", "who.Mial", "who.title"]}}
+    [one] = compared(fields=fields, resolve=resolve)
+    assert (one.grave, one.what) == (
+        False, 'who.Mial is never there: contact has no field "Mial", did you mean "Mail"?',
+    )  # fmt: skip

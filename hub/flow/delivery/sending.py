@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from hub.budget import WRAP_UPS
 from hub.connections import Connection
 from hub.errors import Ambiguous
@@ -71,11 +73,11 @@ def _render(parcel: Parcel) -> None:
 
 
 def _leave_to_people(parcels: Sequence[Parcel], asked: Asked, store: Store) -> None:
-    asked.ask([_by_key(parcel) for parcel in parcels])
+    asked.ask([_with_fields(parcel) for parcel in parcels])
     with store.read() as conn:
         history = deliveries.sent_for(conn, {parcel.claimed.subject for parcel in parcels})
     for parcel in parcels:
-        answer = asked.answer(_by_key(parcel))
+        answer = asked.answer(_with_fields(parcel))
         if isinstance(answer, Failed):
             parcel.fate = answer
         elif len(answer) > 1:
@@ -92,3 +94,8 @@ def _leave_to_people(parcels: Sequence[Parcel], asked: Asked, store: Store) -> N
 def _by_key(parcel: Parcel) -> Lookup:
     target = parcel.target
     return Lookup(object=target.object, by="key", value=parcel.key, key_field=target.key)
+
+
+def _with_fields(parcel: Parcel) -> Lookup:
+    """By key, with what the mapping writes: whether a person changed it can only be seen where it is shown."""
+    return replace(_by_key(parcel), fields=tuple(sorted(parcel.fields)))
