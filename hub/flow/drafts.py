@@ -90,20 +90,17 @@ class _Drafting:
         self.to_decide: list[str] = []
 
     def draft(self) -> Draft:
-        """The draft, without what does not fit after all."""
+        """The draft. Raises ConfigError where none would pass `check`."""
         self._guess_people()
         self._guess_facts()
         self._guess_required()
         if not self.guesses:
             raise ConfigError(f"{self.object.object} has no field that anything of {self.event} could be guessed for")
-        for _ in range(len(self.guesses) + 1):
-            compiled = self._compiled()
-            wrong = {one.field for one in self._grave(compiled) if one.field in self.guesses}
-            if not wrong or len(wrong) == len(self.guesses):
-                break
-            for one in wrong:
-                del self.guesses[one]
-        return Draft(compiled.text, tuple(self._left_out()), tuple(self.to_decide))
+        compiled = self._compiled()
+        grave = self._grave(compiled)
+        if grave:
+            raise ConfigError(f"no draft would agree with {self.connection.name}: {grave[0].what}")
+        return Draft(compiled.text, tuple(one.name for one in self._open()), tuple(self.to_decide))
 
     def _grave(self, compiled: Compiled) -> list[Disagreement]:
         found, _ = disagreements(compiled, Connections({self.connection.name: self.connection}), _Given(self.object))
@@ -180,7 +177,7 @@ class _Drafting:
         if self.event.startswith("campaign.") and (fact.text or any(path.startswith("interaction.") for path in paths)):
             return None  # a contact's result may come without any interaction
         example = fact.example if paths == fact.paths else {paths[0]: next(iter(fact.example.values()))}
-        if one.type == "picklist" or (one.type == "boolean" and fact.words):
+        if one.picklist or (one.type == "boolean" and fact.words):
             return _chosen(fact, one, paths[0], example)
         read = paths[0] if len(paths) == 1 else f"[{', '.join(paths)}]"
         words = [f"text: {json.dumps(fact.text)}"] if fact.text else [f"from: {read}"]
@@ -199,9 +196,6 @@ class _Drafting:
             elif one.required:
                 self.to_decide.append(f"{one.name} is required there, and what it should be was not guessed")
                 self.guesses[one.name] = _Guess(f"{{ value: {_quoted(_placeholder(one))} }}", remark="required: decide")
-
-    def _left_out(self) -> list[str]:
-        return [one.name for one in self._open()]
 
     # --- the text ----------------------------------------
 
@@ -257,7 +251,7 @@ class _Drafting:
         for name, guess in self.guesses.items():
             remark = f" # {guess.remark}" if guess.remark else ""
             lines.append(f"  {_quoted(name)}: {guess.words}{remark}")
-        left = self._left_out()
+        left = [re.sub(r"\s", " ", one.name) for one in self._open()]
         if left:
             lines.append(f"  # nothing was found for: {', '.join(left)}")
         lines += [
@@ -345,9 +339,9 @@ def _flag(fact: Fact, one: Field, path: str, example: Mapping[str, object]) -> _
 
 
 def _placeholder(one: Field) -> Any:
+    if one.picklist:
+        return one.picklist[0]
     match one.type:
-        case "picklist" if one.picklist:
-            return one.picklist[0]
         case "boolean":
             return False
         case "integer" | "decimal":

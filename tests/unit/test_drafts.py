@@ -176,6 +176,18 @@ def test_what_cannot_be_drafted_says_why() -> None:
         draft("interaction.ended", there, Description(object="x", label="x", fields=(TASK[1],)))
 
 
+def test_what_would_not_pass_check_is_no_draft() -> None:
+    with pytest.raises(ConfigError, match="no draft would agree with crm: our user of crm may not make task records"):
+        drafted(*TASK, creatable=False)
+
+
+def test_a_text_that_takes_only_some_words_is_chosen_like_a_picklist() -> None:
+    either = Field(name="X", required=True, picklist=("a", "b"))
+    made, _ = drafted(TASK[1], Field(name="Channel", picklist=("Call",), max_length=9), either)
+    assert lines(made)["Channel"].startswith("{ from: interaction.channel, choose: { voice: Call }, otherwise: Call }")
+    assert lines(made)["X"].startswith("{ value: a }")
+
+
 def test_hostile_names_and_values_stay_names_and_values() -> None:
     fields = (
         TASK[1],
@@ -183,6 +195,7 @@ def test_hostile_names_and_values_stay_names_and_values() -> None:
         Field(name="null", label="Description", type="longtext"),
         Field(name="Status", type="picklist", picklist=('a: "b" # c', "yes"), required=True),
         Field(name="Direction", type="picklist", picklist=("In", "Out\\", "internal")),
+        Field(name="left\nfields: {}", label="nothing like it"),
     )
     made, mapping = drafted(*fields)
     assert set(mapping.fields) == {'Sub"ject: #1', "null", "Status", "Direction"}
