@@ -55,7 +55,7 @@ class ConnectionConfig:
     read_back: str = "off"  # off | sample | full
     read_back_share: float = 0.05
     read_back_after_seconds: float = 5.0
-    ca_file: str = ""  # the certificates that are trusted instead of the public authorities'
+    ca_file: str | None = None  # the certificates that are trusted instead of the public authorities'
     private_network: bool = False  # whether it may reach loopback and private addresses
 
 
@@ -200,8 +200,6 @@ class _Reading:
             raise self._wrong((*path, "read_back"), f'read_back cannot be "{common["read_back"]}"{close}')
         if not 0 <= common["read_back_share"] <= 1:
             raise self._wrong((*path, "read_back_share"), "read_back_share has to be from 0 to 1")
-        if common["ca_file"] and not Path(common["ca_file"]).is_file():
-            raise self._wrong((*path, "ca_file"), f"there is no file {common['ca_file']}")
         kept = [common[setting] for setting in ("kept_for_interactive", "kept_for_wrap_ups")]
         if min(kept) < 0 or sum(kept) > 100:
             what = "kept_for_interactive and kept_for_wrap_ups are percents of one day: together 100 at most"
@@ -226,12 +224,17 @@ class _Reading:
                 values[name] = setting.default
             else:
                 try:
-                    values[name] = checked(setting, self._resolved(here, value))
+                    told = self._resolved(here, value)
+                    values[name] = checked(setting, self._beside(told) if setting.kind == "file" else told)
                 except WrongValue as wrong:
                     raise self._wrong(here, str(wrong)) from None
             if name in POSITIVE and values[name] is not None and values[name] <= 0:
                 raise self._wrong(here, f"{name} has to be more than 0")
         return values
+
+    def _beside(self, value: Any) -> Any:
+        """A file's path, from the settings' own folder."""
+        return str(self.file.parent / value) if isinstance(value, str) and value else value
 
     def _resolved(self, path: tuple[str, ...], value: Any) -> Any:
         try:

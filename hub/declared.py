@@ -62,7 +62,7 @@ CONNECTION_SETTINGS: tuple[Setting, ...] = (
     Setting(name="read_back_after_seconds", about="How long after the write it is read: the CRM's own automation may need "
             "a moment.", kind="number", default=5.0),
     Setting(name="ca_file", about="A file with the certificates of your own authority, in PEM: what it signed is trusted on "
-            "this connection, and nothing else. By default the public authorities are.", default="",
+            "this connection, and nothing else. By default the public authorities are.", kind="file",
             example="/etc/ssl/company-ca.pem"),
     Setting(name="private_network", about="Whether it may reach loopback and private addresses.", kind="boolean",
             default=False),
