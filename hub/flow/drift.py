@@ -86,6 +86,11 @@ class Drift:
 
     # --- when ----------------------------------------
 
+    def planned(self) -> datetime | None:
+        """When it is looked for next by the clock; None: never, or it is not started."""
+        job = self._scheduler.get_job(SCHEDULE)
+        return None if job is None else job.next_run_time
+
     def fire(self, tick: int) -> bool:
         """Look at every connection for the firing at `tick` (ms), unless another node does; whether it was this one."""
         with self._store.write() as conn:

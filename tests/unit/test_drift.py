@@ -155,6 +155,25 @@ def test_one_firing_across_nodes_and_none_while_paused(watched: Watched) -> None
     assert len(watched.crm.asked) == asked + 1
 
 
+@pytest.mark.parametrize(("hours", "planned"), [(24, True), (0.5, True), (0, False)])
+def test_the_clock_is_the_same_on_every_node(store: Store, hours: float, planned: bool) -> None:
+    watched = Watched(store)
+    one, other = (Drift(store, watched.connections, watched.mappings, watched.described, hours) for _ in range(2))
+    one.start()
+    other.start()
+    try:
+        moments = [moment for moment in (one.planned(), other.planned()) if moment is not None]
+        assert len(moments) == (2 if planned else 0)
+        assert all(moment.timestamp() % (hours * 3600) == 0 for moment in moments)
+        if planned:
+            watched.becomes("Priority", picklist=("Normal",))
+            one._fire()  # what the clock does
+            assert len(watched.raised()) == 1
+    finally:
+        one.close()
+        other.close()
+
+
 def test_what_was_described_last_serves_offline_and_the_cache_has_an_age(watched: Watched) -> None:
     connection = watched.connections["crm"]
     asked = len(watched.crm.asked)
