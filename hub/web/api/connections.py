@@ -184,7 +184,7 @@ def check(name: str) -> Any:
 @endpoint(
     scope="connections",
     answers=ComparedSchema,
-    about="Compare every published mapping that writes there with what the system is now; raise and clear alerts.",
+    about="Compare every published mapping that writes or pulls there with what it is now; raise and clear alerts.",
     problems={404: "Not there, or its connector does not describe itself."},
 )
 def compare(name: str) -> Any:
