@@ -19,7 +19,7 @@ from hub.connections import Connections, open_connections
 from hub.desk.dial_plan import dial_plan
 from hub.desk.rules import run_screen_pop_examples, table_of
 from hub.errors import ConfigError
-from hub.flow.agreement import Descriptions, disagreements
+from hub.flow.agreement import Descriptions, compared
 from hub.flow.described import Asked, Known
 from hub.flow.mappings import Mappings
 from hub.language.examples import run_examples
@@ -89,7 +89,7 @@ class Comparison:
     def of(self, mapping: Mapping, where: str) -> None:
         """Compare one mapping, whose lines are told as `where` and their number."""
         self.seen.add(mapping.text)
-        found, unasked = disagreements(mapping, self._connections, self._described)
+        found, unasked = compared(mapping, self._connections, self._described)
         for one in found:
             if one.grave:
                 self._report.add(f"{where}:{one.line}: {one.what}")

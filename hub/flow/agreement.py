@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from hub.connections import Connection, Connections
 from hub.contract import Describes, Finds, Pages, Writes
 from hub.errors import ConfigError, ConnectorError, NotFound, nearest
+from hub.flow.described import Asked
 from hub.flow.fit import TEXTS, Misfit, misfits
 from hub.language.conditions import compile_condition
 from hub.language.mapping import Mapping, Resolve
@@ -43,10 +44,14 @@ class Descriptions(Protocol):
     def describe(self, connection: Connection, object: str) -> Description | None: ...
 
 
-def disagreements(
-    mapping: Mapping, connections: Connections, described: Descriptions
-) -> tuple[list[Disagreement], str]:
-    """What does not fit, and why it could not be compared with the CRM (empty where it was)."""
+def disagreements(mapping: Mapping, connections: Connections) -> tuple[list[Disagreement], str]:
+    """What does not fit with what the CRM is now, and why it could not be asked (empty where it was)."""
+    found, unasked = compared(mapping, connections, Asked())
+    return [one for one in found if one.grave], unasked
+
+
+def compared(mapping: Mapping, connections: Connections, described: Descriptions) -> tuple[list[Disagreement], str]:
+    """What does not fit or may not, and why it could not be compared with the CRM (empty where it was)."""
     text = read_yaml(mapping.text, mapping.file)
     found = list(_unknown_sources(mapping, connections, text))
     found += _wrong_list(mapping, connections, described)

@@ -11,7 +11,7 @@ from hub.config import ConnectionConfig
 from hub.connections import Connection, Connections
 from hub.contract import Manifest
 from hub.errors import NotFound, Unavailable
-from hub.flow.agreement import Disagreement, disagreements
+from hub.flow.agreement import Disagreement, compared
 from hub.flow.described import Asked
 from hub.model import Description, Field, Lookup, Receipt, Record, Row, Target
 from tests.unit.language.mapping_texts import mapping
@@ -64,10 +64,10 @@ class Crm:
 
 
 def compared(crm: Crm | None = None, **parts: Any) -> list[Disagreement]:
-    """The disagreements of a small mapping with the CRM."""
+    """The comparison of a small mapping with the CRM."""
     parts.setdefault("target", {"connection": "crm", "write": "task", "key": "Key__c"})
     connection = Connection("crm", ConnectionConfig("crm", "crm", {}), crm or Crm())  # type: ignore[arg-type]
-    found, unasked = disagreements(mapping(**parts), Connections({"crm": connection}), Asked())
+    found, unasked = compared(mapping(**parts), Connections({"crm": connection}), Asked())
     assert unasked == ""
     return found
 
@@ -215,9 +215,9 @@ def test_who_does_not_answer_is_not_held_against_the_mapping() -> None:
     connections = Connections({"crm": Connection("crm", ConnectionConfig("crm", "crm", {}), crm)})  # type: ignore[arg-type]
     target = {"connection": "crm", "write": "task", "key": "Key__c"}
     crm.error = Unavailable("down")
-    assert disagreements(mapping(target=target), connections, Asked()) == ([], "crm: down")
+    assert compared(mapping(target=target), connections, Asked()) == ([], "crm: down")
     crm.error = NotFound("there is no task")
-    [gone], unasked = disagreements(mapping(target=target), connections, Asked())
+    [gone], unasked = compared(mapping(target=target), connections, Asked())
     assert (gone.code, gone.what, unasked) == ("object", "there is no task", "")
 
 

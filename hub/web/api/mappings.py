@@ -10,7 +10,7 @@ from marshmallow import fields as wire
 from marshmallow.validate import Length, Range
 
 from hub.errors import ConfigError, nearest
-from hub.flow.agreement import disagreements
+from hub.flow.agreement import compared
 from hub.flow.described import Asked
 from hub.flow.drafts import suggestion
 from hub.flow.preview import PreviewError, facts_of_interaction, preview
@@ -216,7 +216,7 @@ def check(body: dict[str, Any]) -> Any:
         return {"ok": False, "name": None, "problems": [{"line": error.line, "problem": error.what}], "examples": 0,
                 "hints": [], "not_compared": "it does not compile"}  # fmt: skip
     results = run_examples(mapping)
-    disagreeing, unasked = disagreements(mapping, the_hub().connections, Asked())
+    disagreeing, unasked = compared(mapping, the_hub().connections, Asked())
     problems: list[dict[str, Any]] = [{"line": one.line, "problem": one.what} for one in disagreeing if one.grave]
     problems += [
         {"line": result.line, "problem": f'the example "{result.about}" fails: {"; ".join(result.differences)}'}
