@@ -228,7 +228,8 @@ def test_connections_are_checked(patchbay: Say) -> None:
     assert "crm:" in out
     assert "platform: has nothing to check" in out
     patchbay("connection", "pause", "crm", "--because", "a test")
-    assert "a test" in patchbay("connection", "list")[0]
+    listed = patchbay("connection", "list")[0]
+    assert "a test" in listed and "CREDENTIALS" in listed and "good" in listed
     patchbay("connection", "resume", "crm")
 
 
