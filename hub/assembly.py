@@ -22,6 +22,7 @@ from hub.flow.intake.accept import Acceptor
 from hub.flow.lists.pull import ContactLists
 from hub.flow.lists.schedules import Schedules
 from hub.flow.mappings import Mappings
+from hub.flow.read_back import ReadBack
 from hub.flow.watch import Watch
 from hub.store.access import Access
 from hub.store.database import open_store
@@ -53,12 +54,13 @@ class Hub:
             self.acceptor = Acceptor(self.store, self.mappings, config.country, self.own_numbers.learn)
             self.described = Described(self.store)
             self.drift = Drift(self.store, self.connections, self.mappings, self.described, config.drift_hours)
+            self.read_back = ReadBack(self.store, self.connections, self.described, config.country)
             self.deliverer = Deliverer(
                 self.store,
                 self.connections,
                 self.mappings,
                 config,
-                watchers=(self.drift.saw_refusals,),
+                watchers=(self.drift.saw_refusals, self.read_back.saw),
                 described=self.described,
             )
             self.lists = ContactLists(self.store, self.connections, self.mappings, config)
@@ -80,7 +82,7 @@ class Hub:
         refresher.start()
         self._closing.callback(refresher.join, 5)
         self._closing.callback(self.lists.close)  # a pull that was asked for may run without any worker
-        at_work = (self.drift, self.deliverer, self.schedules)
+        at_work = (self.drift, self.read_back, self.deliverer, self.schedules)
         wanted = (self.acceptor if accept else None, *(at_work if work else ()))
         for part in wanted:
             if part is not None:

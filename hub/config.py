@@ -22,6 +22,7 @@ from hub.language.yaml_source import Document, read_yaml
 from hub.settings import NotSet, Secret, WrongValue, checked, resolved
 from hub.store.database import checked_url
 
+READ_BACK = ("off", "sample", "full")
 SECTIONS = ("connections", "dial")
 VARIABLES = {"host": "PATCHBAY_HOST", "port": "PATCHBAY_PORT", "database_url": "PATCHBAY_DATABASE_URL"}
 CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -51,7 +52,10 @@ class ConnectionConfig:
     kept_for_wrap_ups: int = KEPT[1]
     bulk_above: int = 2000  # deliveries of one mapping that are due; beyond it they go the vendor's bulk path
     timeout_seconds: float = 30.0
-    ca_file: str = ""  # the certificates that are trusted instead of the public authorities'
+    read_back: str = "off"  # off | sample | full
+    read_back_share: float = 0.05
+    read_back_after_seconds: float = 5.0
+    ca_file: str | None = None  # the certificates that are trusted instead of the public authorities'
     private_network: bool = False  # whether it may reach loopback and private addresses
 
 
@@ -191,8 +195,11 @@ class _Reading:
         self._known_names(path, given, [setting.name for setting in (*CONNECTION_SETTINGS, *own)])
         settings = self._settings(path, given, own, {})
         common = self._settings(path, given, CONNECTION_SETTINGS, {})
-        if common["ca_file"] and not Path(common["ca_file"]).is_file():
-            raise self._wrong((*path, "ca_file"), f"there is no file {common['ca_file']}")
+        if common["read_back"] not in READ_BACK:
+            close = nearest(common["read_back"], READ_BACK) or f"; known: {', '.join(READ_BACK)}"
+            raise self._wrong((*path, "read_back"), f'read_back cannot be "{common["read_back"]}"{close}')
+        if not 0 <= common["read_back_share"] <= 1:
+            raise self._wrong((*path, "read_back_share"), "read_back_share has to be from 0 to 1")
         kept = [common[setting] for setting in ("kept_for_interactive", "kept_for_wrap_ups")]
         if min(kept) < 0 or sum(kept) > 100:
             what = "kept_for_interactive and kept_for_wrap_ups are percents of one day: together 100 at most"
@@ -217,12 +224,17 @@ class _Reading:
                 values[name] = setting.default
             else:
                 try:
-                    values[name] = checked(setting, self._resolved(here, value))
+                    told = self._resolved(here, value)
+                    values[name] = checked(setting, self._beside(told) if setting.kind == "file" else told)
                 except WrongValue as wrong:
                     raise self._wrong(here, str(wrong)) from None
             if name in POSITIVE and values[name] is not None and values[name] <= 0:
                 raise self._wrong(here, f"{name} has to be more than 0")
         return values
+
+    def _beside(self, value: Any) -> Any:
+        """A file's path, from the settings' own folder."""
+        return str(self.file.parent / value) if isinstance(value, str) and value else value
 
     def _resolved(self, path: tuple[str, ...], value: Any) -> Any:
         try:

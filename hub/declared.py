@@ -55,8 +55,14 @@ CONNECTION_SETTINGS: tuple[Setting, ...] = (
     Setting(name="bulk_above", about="When more deliveries than this are due for one mapping, they go the connector's bulk "
             "path, where it has one.", kind="integer", default=2000),
     Setting(name="timeout_seconds", about="How long to wait for an answer.", kind="number", default=30.0),
+    Setting(name="read_back", about="Whether what was written is read and compared with what was sent: `off`, `sample` (a "
+            "share of the records) or `full`. It takes calls, in the lane of lists.", default="off", example="sample"),
+    Setting(name="read_back_share", about="With `sample`, which share of the written records is read, from 0 to 1.",
+            kind="number", default=0.05),
+    Setting(name="read_back_after_seconds", about="How long after the write it is read: the CRM's own automation may need "
+            "a moment.", kind="number", default=5.0),
     Setting(name="ca_file", about="A file with the certificates of your own authority, in PEM: what it signed is trusted on "
-            "this connection, and nothing else. By default the public authorities are.", default="",
+            "this connection, and nothing else. By default the public authorities are.", kind="file",
             example="/etc/ssl/company-ca.pem"),
     Setting(name="private_network", about="Whether it may reach loopback and private addresses.", kind="boolean",
             default=False),

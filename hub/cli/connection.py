@@ -7,11 +7,14 @@ import time
 
 import click
 
+from hub.assembly import Hub
 from hub.cli.told import a_hub, say, table
+from hub.connections import Connection
 from hub.contract import Checks
 from hub.errors import ConnectorError, nearest
 from hub.flow.delivery import pauses
 from hub.flow.forecast import Forecast, forecasts
+from hub.flow.rights import rights_at, said
 from hub.flow.standing import Standing
 
 
@@ -59,6 +62,7 @@ def check(name: str | None) -> None:
                 continue
             took = (time.perf_counter() - began) * 1000
             say(f"{one.name}: {who.user} at {who.system}{' ' + who.version if who.version else ''}, in {took:.0f} ms")
+            _say_rights(one, hub)
             hub.watch.keep()
             standing, told = hub.watch.standings.all()[one.name], forecasts(hub.store, hub.connections)[one.name]
             if standing.expires_at is not None:
@@ -104,3 +108,12 @@ def resume(name: str) -> None:
             raise click.ClickException(f'there is no connection "{name}"{nearest(name, hub.connections)}')
         pauses.resume(hub.store, name)
     say(f"resumed {name}")
+
+
+def _say_rights(one: Connection, hub: Hub) -> None:
+    """What our user may do there, and which mode of writing that recommends."""
+    try:
+        for rights in rights_at(one, hub.mappings.all()):
+            say(f"{one.name}: {said(rights)}")
+    except ConnectorError as error:
+        say(f"{one.name}: what our user may do there is not known: {error}")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hub.connections import Connection, Connections
-from hub.contract import Describes, Finds, Writes
+from hub.contract import Describes, Finds, Pages, Writes
 from hub.errors import ConfigError, ConnectorError, NotFound, nearest
 from hub.flow.fit import TEXTS, Misfit, misfits
 from hub.language.conditions import compile_condition
-from hub.language.mapping import Mapping
+from hub.language.mapping import Mapping, Resolve
 from hub.language.paths import EVENT_SCOPE, Path, steps
 from hub.language.source import RECORD_ID
 from hub.language.yaml_source import Document, read_yaml
@@ -49,6 +49,7 @@ def disagreements(
     """What does not fit, and why it could not be compared with the CRM (empty where it was)."""
     text = read_yaml(mapping.text, mapping.file)
     found = list(_unknown_sources(mapping, connections, text))
+    found += _wrong_list(mapping, connections, described)
     target = connections.get(mapping.target.connection)
     if target is None:
         name, line = mapping.target.connection, text.line(("target", "connection"))
@@ -71,11 +72,48 @@ class _NotKnown(Exception):
 
 
 def objects_of(mapping: Mapping, connection: str) -> tuple[str, ...]:
-    """The objects of a connection that a mapping speaks of: what it writes, and what it looks up."""
-    if mapping.target.connection != connection:
-        return ()
-    named = [mapping.target.write, *(one.object for one in mapping.resolve if one.object != PERSON)]
+    """The objects of a connection that a mapping speaks of: what it writes, what it looks up, the list that it pulls."""
+    named = []
+    if mapping.target.connection == connection:
+        named += [mapping.target.write, *(one.object for one in mapping.resolve if one.object != PERSON)]
+    if mapping.source.contact_list is not None and connection in mapping.source.connections:
+        named.append(mapping.source.contact_list.object)
     return tuple(dict.fromkeys(named))
+
+
+def list_disagreements(mapping: Mapping, source: Connection, described: Descriptions) -> list[Disagreement]:
+    """What does not fit of the list that a mapping pulls from `source`. A row may have more than its object describes, so a
+    field that is not described may go well. Raises ConnectorError."""
+    wanted = mapping.source.contact_list
+    if wanted is None or not isinstance(source.connector, Describes):
+        return []
+    text, objects = read_yaml(mapping.text, mapping.file), described.objects(source)
+    line = text.line(("source", "list"))
+    if objects and wanted.object not in objects:
+        what = f'{source.name} has no object "{wanted.object}"{nearest(wanted.object, objects)}'
+        return [Disagreement(line, what, "object", detail=wanted.object)]
+    object = described.describe(source, wanted.object)
+    known = [field.name for field in object.fields] if object is not None else mapping.member_fields
+    return [
+        Disagreement(line, f"member.{name} is not described as a field of {wanted.object}", "unread", name, grave=False)
+        for name in sorted(mapping.member_fields)
+        if name not in known
+    ]
+
+
+def _wrong_list(mapping: Mapping, connections: Connections, described: Descriptions) -> Iterator[Disagreement]:
+    """What is surely wrong with the list that a mapping pulls."""
+    for name in mapping.source.connections if mapping.source.contact_list is not None else ():
+        source, line = connections.get(name), read_yaml(mapping.text, mapping.file).line(("source", "connection"))
+        if source is None:
+            continue
+        if not isinstance(source.connector, Pages):
+            yield Disagreement(line, f"{name} ({source.manifest.title}) has no lists to pull", "verb", detail="pages")
+            continue
+        try:
+            yield from (one for one in list_disagreements(mapping, source, described) if one.grave)
+        except ConnectorError:
+            continue  # its own schedule says so
 
 
 def _unknown_sources(mapping: Mapping, connections: Connections, text: Document) -> Iterator[Disagreement]:
@@ -107,7 +145,9 @@ def _against_crm(
     wrong = {one.detail for one in found if one.code == "object"}
     for one in mapping.resolve:
         if one.object != PERSON and one.object not in wrong:
-            yield from _against_lookup_keys(one.name, _description(described, target, one.object), text)
+            object = _description(described, target, one.object)
+            yield from _against_lookup_keys(one.name, object, text)
+            yield from _against_reading(one, object, text)
     if mapping.target.write in wrong:
         return
     try:
@@ -154,6 +194,16 @@ def _against_lookup_keys(name: str, described: Description, text: Document) -> I
     for key in (way["key"] for way in ways if isinstance(way.get("key"), dict)):
         if key.get("field"):
             yield from _against_key(key["field"], described, text.line(("resolve", name)))
+
+
+def _against_reading(one: Resolve, described: Description, text: Document) -> Iterator[Disagreement]:
+    """The record's own fields that the mapping reads. A connector may show more than is described, so it may go well."""
+    known = [field.name for field in described.fields]
+    for name in one.fields:
+        if name not in known:
+            what = f'{one.name}.{name} is never there: {described.object} has no field "{name}"{nearest(name, known)}'
+            line = text.line(("resolve", one.name))
+            yield Disagreement(line, what, "unread", name, detail=one.name, grave=False)
 
 
 def _against_key(key: str, described: Description, line: int) -> Iterator[Disagreement]:

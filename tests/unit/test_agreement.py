@@ -219,3 +219,24 @@ def test_who_does_not_answer_is_not_held_against_the_mapping() -> None:
     crm.error = NotFound("there is no task")
     [gone], unasked = disagreements(mapping(target=target), connections, Asked())
     assert (gone.code, gone.what, unasked) == ("object", "there is no task", "")
+
+
+def test_fields_of_a_record_that_are_read_and_not_described() -> None:
+    resolve = {"who": {"find": "contact", "by": {"id": "clicked.id"}}}
+    fields = {"WhoId": "who.id", "Comments": {"from": ["who.No", "who.Mial", "who.title"]}}
+    [one] = compared(fields=fields, resolve=resolve)
+    assert (one.grave, one.what) == (
+        False, 'who.Mial is never there: contact has no field "Mial", did you mean "Mail"?',
+    )  # fmt: skip
+
+
+def test_a_list_is_pulled_from_where_there_is_one() -> None:
+    source = {"connection": "crm", "list": "tusk"}
+    fields = {"Comments": "member.note"}
+    crm = Crm()
+    [no_lists] = compared(crm, source=source, fields=fields)
+    assert no_lists.what == "crm (Crm) has no lists to pull"
+    crm.pages = lambda query: iter(())  # type: ignore[attr-defined]
+    [unknown] = compared(crm, source=source, fields=fields)
+    assert unknown.what == 'crm has no object "tusk", did you mean "task"?'
+    assert compared(crm, source=source | {"list": "task"}, fields=fields) == []

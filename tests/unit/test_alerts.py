@@ -78,7 +78,8 @@ def test_nodes_that_raise_it_together_make_one(store: Store) -> None:
 
     def node() -> None:
         ready.wait(10)
-        new.append(flow.raise_alert(store, GONE))
+        with store.write() as conn:  # in a transaction of the caller's, which must not break by it
+            new.append(alerts.raise_one(conn, GONE, now=1))
 
     nodes = [threading.Thread(target=node) for _ in range(6)]
     for one in nodes:

@@ -210,11 +210,12 @@ class Tryton:
         return OBJECTS
 
     def describe(self, object: str) -> Description:
-        """Asked of Tryton, two calls; what it says is what values are written by from then on."""
+        """Asked of Tryton, three calls; what it says is what values are written by from then on."""
         fields = self._rpc.read(f"model.{_known(object)}.fields_get", None)
         required = [name for name, told in fields.items() if told.get("required")]
         defaults = self._rpc.read(f"model.{object}.default_get", required, False)
-        self._described[object] = description(object, fields, defaults)
+        access = self._rpc.read("model.ir.model.access.get_access", [object])
+        self._described[object] = description(object, fields, defaults, access[object])
         return self._described[object]
 
     def _types(self, object: str) -> Description:

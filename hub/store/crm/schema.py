@@ -46,7 +46,7 @@ class CrmObject:
     @property
     def description(self) -> Description:
         """The object as the contract describes it."""
-        return Description(object=self.name, label=self.label, fields=self.fields)
+        return Description(object=self.name, label=self.label, fields=self.fields, creatable=True, changeable=True)
 
 
 def _text(name: str, label: str, length: int = 255, *, required: bool = False, unique: bool = False) -> Field:

@@ -16,6 +16,7 @@ from hub.contract import Checks, capabilities
 from hub.errors import ConnectorError, nearest
 from hub.flow.delivery import pauses
 from hub.flow.forecast import forecasts
+from hub.flow.rights import rights_at
 from hub.flow.standing import Standing
 from hub.model import Identity
 from hub.store import alerts, calls, deliveries
@@ -115,12 +116,26 @@ class PauseBody(Schema):
     message = wire.String(load_default="", validate=Length(max=500))
 
 
+class RightsSchema(Schema):
+    """What our user may do with the records of one object; null: the system does not say."""
+
+    object = wire.String()
+    may_make = wire.Boolean(allow_none=True)
+    may_change = wire.Boolean(allow_none=True)
+    mode = wire.String(metadata={"enum": ["incremental", "once", "none"], "description": "`once` goes, and `append`."})
+    unfit = wire.Dict(metadata={"description": "Mappings whose mode needs a right that is not there, with that mode."})
+
+
 class CheckSchema(Schema):
     """Who we are at the other system, or why it does not say."""
 
     ok = wire.Boolean()
     took_ms = wire.Float()
     identity = Noun(Identity, allow_none=True)
+    rights = wire.List(
+        wire.Nested(RightsSchema),
+        metadata={"description": "For each object that mappings write there."},
+    )
     error = wire.Dict(allow_none=True, metadata={"description": "`name` and `message` of what failed."})
 
 
@@ -147,7 +162,7 @@ def connection(name: str) -> Any:
 @endpoint(
     scope="connections",
     answers=CheckSchema,
-    about="Ask the other system who we are there. Changes nothing.",
+    about="Ask the other system who we are there and what our user may do. Changes nothing.",
     problems={404: "Not there, or its connector cannot be checked."},
 )
 def check(name: str) -> Any:
@@ -155,20 +170,21 @@ def check(name: str) -> Any:
     if not isinstance(there.connector, Checks):
         raise Problem(404, f"{name} ({there.manifest.title}) has nothing to check.", kind="cannot")
     began = time.perf_counter()
-    identity, error = None, None
+    identity, error, rights = None, None, []
     try:
         identity = hub.watch.standings.check(there, for_person=True)
+        rights = rights_at(there, hub.mappings.all())
     except ConnectorError as failed:
         error = {"name": failed.name, "message": str(failed)}
     took = round((time.perf_counter() - began) * 1000, 1)
-    return {"ok": error is None, "took_ms": took, "identity": identity, "error": error}
+    return {"ok": error is None, "took_ms": took, "identity": identity, "rights": rights, "error": error}
 
 
 @api.post("/connections/<name>/compare")
 @endpoint(
     scope="connections",
     answers=ComparedSchema,
-    about="Compare every published mapping that writes there with what the system is now; raise and clear alerts.",
+    about="Compare every published mapping that writes or pulls there with what it is now; raise and clear alerts.",
     problems={404: "Not there, or its connector does not describe itself."},
 )
 def compare(name: str) -> Any:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from hub.web.api import alerts, connections, deliveries, desk, interactions, lists, mappings, records, unread
+from hub.web.api import alerts, connections, deliveries, desk, interactions, lists, mappings, read_back, records, unread
 
 API_PREFIX = "/api/v1"
-ROOMS = (interactions, deliveries, records, connections, mappings, unread, desk, lists, alerts)
+ROOMS = (interactions, deliveries, records, connections, mappings, unread, desk, lists, alerts, read_back)
 
 
 def with_api(app: Flask) -> None:
