@@ -266,7 +266,8 @@ def test_connections_are_checked(patchbay: Say) -> None:
     assert "platform: has nothing to check" in out
     assert "crm: contact: our user may make and change records; mode: incremental" in out, "no hub has started yet"
     patchbay("connection", "pause", "crm", "--because", "a test")
-    assert "a test" in patchbay("connection", "list")[0]
+    listed = patchbay("connection", "list")[0]
+    assert "a test" in listed and "CREDENTIALS" in listed and "good" in listed
     patchbay("connection", "resume", "crm")
 
 
