@@ -94,7 +94,7 @@ class _Drafting:
 
     def _grave(self, compiled: Compiled) -> list[Disagreement]:
         found, _ = compared(compiled, Connections({self.connection.name: self.connection}), _Given(self.object))
-        return [one for one in found if one.grave]
+        return [one for one in found if one.grave and one.code != "connection"]  # the source's is the caller's to know
 
     # --- what goes where ----------------------------------------
 
