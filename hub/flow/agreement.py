@@ -24,7 +24,6 @@ from hub.language.mapping import Mapping, TargetSpec
 from hub.language.yaml_source import Document, read_yaml
 from hub.model import PERSON, Description
 
-
 __all__ = ["Descriptions", "Disagreement", "compared", "disagreements", "list_disagreements", "notes", "objects_of",
            "shared_records"]  # fmt: skip
 
