@@ -14,7 +14,7 @@ from typing import Any
 from hub import model
 from hub.connections import Connection, Connections
 from hub.errors import ConfigError, nearest
-from hub.flow.agreement import Descriptions, Disagreement, disagreements
+from hub.flow.agreement import Descriptions, Disagreement, compared
 from hub.flow.guesses import Guess, chosen, converted, flow, id_of, placeholder, quoted, score
 from hub.flow.vocabulary import DONE, FACTS, KEYS, OF_CAMPAIGN, Fact, likeness, names_of, nearest_value
 from hub.language.examples import check_examples
@@ -93,8 +93,8 @@ class _Drafting:
         return Draft(compiled.text, tuple(one.name for one in self._open()), tuple(self.to_decide))
 
     def _grave(self, compiled: Compiled) -> list[Disagreement]:
-        found, _ = disagreements(compiled, Connections({self.connection.name: self.connection}), _Given(self.object))
-        return [one for one in found if one.grave]
+        found, _ = compared(compiled, Connections({self.connection.name: self.connection}), _Given(self.object))
+        return [one for one in found if one.grave and one.code != "connection"]  # the source's is the caller's to know
 
     # --- what goes where ----------------------------------------
 

@@ -20,7 +20,7 @@ from hub.clock import now_ms
 from hub.connections import Connection, Connections
 from hub.errors import ConnectorError, Rejected
 from hub.flow import alerts
-from hub.flow.agreement import Disagreement, disagreements, list_disagreements, objects_of
+from hub.flow.agreement import Disagreement, compared, list_disagreements, objects_of
 from hub.flow.changes import OBJECT, changes
 from hub.flow.delivery import pauses
 from hub.flow.delivery.calls import Failed
@@ -207,7 +207,7 @@ class Drift:
         found: list[Disagreement] = []
         unasked = ""
         if mapping.target.connection == connection:
-            found, unasked = disagreements(mapping, self._connections, asked)
+            found, unasked = compared(mapping, self._connections, asked)
         if connection in mapping.source.connections:
             try:
                 found += list_disagreements(mapping, self._connections[connection], asked)
