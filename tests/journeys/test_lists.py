@@ -15,8 +15,7 @@ from sqlalchemy import select
 from hub.errors import ConfigError, NotPermitted, Rejected, Unavailable
 from hub.flow.delivery.deliver import Deliverer
 from hub.flow.lists.membership import Outcome
-from hub.flow.lists.pull import HubStopping
-from hub.flow.lists.runs import LeaseLost, ListBusy
+from hub.flow.lists.runs import HubStopping, LeaseLost, ListBusy
 from hub.store import lists as sql
 from hub.store.database import Store
 from hub.store.schema import deliveries, do_not_call, list_runs, own_numbers
