@@ -16,6 +16,9 @@ from hub.desk.own_numbers import OwnNumbers
 from hub.desk.screen_pop import ScreenPop
 from hub.errors import PatchbayError
 from hub.flow.delivery.deliver import Deliverer
+from hub.flow.directory.known import Directory
+from hub.flow.directory.load import DirectoryPulls
+from hub.flow.directory.resolving import resolving
 from hub.flow.intake.accept import Acceptor
 from hub.flow.lists.pull import ContactLists
 from hub.flow.lists.schedules import Schedules
@@ -49,12 +52,19 @@ class Hub:
             self.own_numbers = OwnNumbers(self.store, config)
             closing.callback(self.own_numbers.close)
             self.acceptor = Acceptor(self.store, self.mappings, config.country, self.own_numbers.learn)
-            self.deliverer = Deliverer(self.store, self.connections, self.mappings, config)
+            self.directory_pulls = DirectoryPulls(self.store, self.connections, config)
+            self.directory = Directory(self.store, self.connections, self.directory_pulls.plan)
+            written_to = resolving(self.connections, self.directory)
+            self.deliverer = Deliverer(self.store, written_to, self.mappings, config)
             self.lists = ContactLists(self.store, self.connections, self.mappings, config)
-            self.schedules = Schedules(self.store, self.mappings, self.lists, config.zone)
-            self.screen_pop = ScreenPop(self.store, self.connections, config, self.own_numbers)
+            self.schedules = Schedules(self.store, self.lists, self.directory_pulls, zone=config.zone)
+            self.screen_pop = ScreenPop(
+                self.store, self.connections, config, self.own_numbers, directory=self.directory
+            )
             closing.callback(self.screen_pop.close)
-            self.dialer = Dialer(self.store, self.connections, config, self.own_numbers, self.screen_pop.asking)
+            self.dialer = Dialer(
+                self.store, self.connections, config, self.own_numbers, self.screen_pop.asking, self.directory
+            )
             closing.callback(self.dialer.close)
             self._closing = closing.pop_all()
 
@@ -67,6 +77,7 @@ class Hub:
         refresher = threading.Thread(target=self._refresh, name="mappings", daemon=True)
         refresher.start()
         self._closing.callback(refresher.join, 5)
+        self._closing.callback(self.directory_pulls.close)
         self._closing.callback(self.lists.close)  # a pull that was asked for may run without any worker
         wanted = (self.acceptor if accept else None, self.deliverer if work else None, self.schedules if work else None)
         for part in wanted:

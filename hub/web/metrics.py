@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from hub.clock import now_ms
 from hub.flow.delivery import pauses
-from hub.store import deliveries
+from hub.store import deliveries, directory
 from hub.store.listings import oldest_due
 
 if TYPE_CHECKING:
@@ -83,6 +83,23 @@ class HubCollector(Collector):
         for name, count in sorted(self._hub.deliverer.calls.items()):
             calls.add_metric([name], count)
         yield from (open_deliveries, age, paused, attempts, calls)
+        yield from self._directory(now)
+
+    def _directory(self, now: int) -> Iterator[GaugeMetricFamily]:
+        labels = ["connection", "object"]
+        entries = GaugeMetricFamily(
+            "patchbay_directory_entries", "Numbers, addresses and keys that the directory knows", labels=labels
+        )
+        age = GaugeMetricFamily(
+            "patchbay_directory_age_seconds", "How old the directory is; absent until it is loaded", labels=labels
+        )
+        with self._hub.store.read() as connection:
+            known = directory.sources(connection)
+        for one in known:
+            entries.add_metric([one.connection, one.object], one.entries)
+            if one.fresh_at is not None:
+                age.add_metric([one.connection, one.object], max(0, now - one.fresh_at) / 1000)
+        yield from (entries, age)
 
 
 def prepare(app: Flask, hub: Hub) -> None:
