@@ -7,11 +7,12 @@ stands once, beside the list of its identifiers: so a record that changes knows 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
 
-from hub.store.many import Into, among, bulk, insert
+from hub.store.many import Into, among, among_wanted, bulk, insert, wanted
 from hub.store.schema import directory_entries, directory_records, directory_sources, list_runs
 
 MOST = 500  # records of one look-up: a number of more people than that is everybody's
@@ -42,18 +43,26 @@ class KeptEntry(NamedTuple):
 
 def known_by(conn: Connection, values: Collection[str], connections: Collection[str]) -> Sequence[Any]:
     """The records that these identifiers find: value, connection, object, id, body, seen_at."""
+    given = {"values": wanted(conn, values), "connections": wanted(conn, connections)}
+    return conn.execute(_known_by(conn.dialect.name), given).all()
+
+
+@cache
+def _known_by(dialect: str) -> Any:
+    """Built once: building it takes longer than running it."""
     entries, records = directory_entries, directory_records
     joined = and_(
         records.c.connection == entries.c.connection,
         records.c.object == entries.c.object,
         records.c.id == entries.c.id,
     )
-    return conn.execute(
+    return (
         select(entries.c.value, records.c.connection, records.c.object, records.c.id, records.c.body, records.c.seen_at)
         .select_from(entries.join(records, joined))
-        .where(entries.c.value.in_(values), entries.c.connection.in_(connections))
+        .where(among_wanted(dialect, entries.c.value, "values"))
+        .where(among_wanted(dialect, entries.c.connection, "connections"))
         .limit(MOST)
-    ).all()
+    )
 
 
 def named(conn: Connection, names: Collection[tuple[str, str, str]]) -> Sequence[Any]:
@@ -71,8 +80,10 @@ def named(conn: Connection, names: Collection[tuple[str, str, str]]) -> Sequence
 
 def sources(conn: Connection) -> Sequence[Any]:
     """Every pulled object: how much is known of it, and since when that is in step with the CRM."""
-    order = (directory_sources.c.connection, directory_sources.c.object)
-    return conn.execute(select(directory_sources).order_by(*order)).all()
+    return conn.execute(_SOURCES).all()
+
+
+_SOURCES = select(directory_sources).order_by(directory_sources.c.connection, directory_sources.c.object)
 
 
 # --- a page of a pull ----------------------------------------

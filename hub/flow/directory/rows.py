@@ -5,6 +5,7 @@ A row is kept even where nothing of it can be read as a number: it may be named 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,9 +16,9 @@ from phonenumbers import SUPPORTED_REGIONS
 from hub.clock import to_ms
 from hub.flow.lists.members import NOWHERE
 from hub.language.converters import Problem, Unfit, moment, text_of
-from hub.language.directory import DirectoryExample, DirectoryObject
+from hub.language.directory import SCOPE, DirectoryExample, DirectoryObject
 from hub.language.fields import FieldPlan, cut
-from hub.language.paths import Path
+from hub.language.paths import Facts, Getter, Path
 from hub.phone import e164
 
 KEY = "key:"  # before what attached data may name; no number and no plain address begins so
@@ -25,6 +26,7 @@ LONGEST = 320  # characters of an identifier; what is longer is none
 TITLE = 255
 
 _ENCODER = msgspec.json.Encoder()
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Known(Struct, frozen=True, array_like=True):
@@ -68,13 +70,15 @@ class RowReader:
     def __init__(self, declared: DirectoryObject, country: str) -> None:
         self._declared, self._country = declared, country
         self._phones, self._emails, self._keys = (
-            tuple((_field_name(path), path) for path in paths)
+            tuple((_field_name(path), path.get) for path in paths)
             for paths in (declared.phones, declared.emails, declared.keys)
         )
-        own = (declared.country,) if isinstance(declared.country, Path) else ()  # click-to-dial reads the number by it
+        # A country is kept as it is written: click-to-dial reads numbers by it.
+        own = (SCOPE.path(declared.country.text),) if isinstance(declared.country, Path) else ()
         kept = (*declared.phones, *declared.emails, *own, *declared.fields)
-        self._fields = tuple({_field_name(path): path for path in kept}.items())
-        self._plans = dict(declared.plans)
+        self._fields = tuple({_field_name(path): path.get for path in kept}.items())
+        self._title = _maker(declared.title)
+        self._plans = tuple((name, _maker(plan)) for name, plan in declared.plans.items())
 
     def read(self, row: Mapping[str, Any]) -> ReadRow:
         """The row as it is kept. Raises Unreadable."""
@@ -84,28 +88,32 @@ class RowReader:
         except UnicodeEncodeError:  # half of a surrogate pair: no store takes it
             raise Unreadable("it holds text that is no Unicode") from None
         id = str(row["id"])
-        if storable(id) != id:
+        if not is_storable(id):
             raise Unreadable("its id holds what no store can keep")
         return ReadRow(id, body, tuple(known.value for known in entry.known), unusable)
 
     def entry(self, row: Mapping[str, Any]) -> tuple[Entry, int]:
         """What is kept of the row, and how many of its numbers are none. Raises Unreadable."""
-        told = msgspec.to_builtins(row)
-        facts = {"row": told}
-        known, unusable = self._known(facts)
         try:
-            title = _made(self._declared.title, facts)
-            given = {name: _made(plan, facts) for name, plan in self._plans.items()}
+            told = msgspec.to_builtins(row)
+            facts = {"row": told}
+            known, unusable = self._known(facts)
+            title = self._title(facts)
+            given = {name: make(facts) for name, make in self._plans}
+            kept = {}
+            for name, get in self._fields:
+                if (value := get(facts)) is not None:
+                    kept[name] = value
             entry = Entry(
                 title=str(told["id"]) if title is None else text_of(title)[:TITLE],
-                known=tuple(one for value, one in known.items() if storable(value) == value),
+                known=known,
                 account=self._account(given),
                 owner=_text(given.get("owner")),
                 open_cases=_count(given.get("open_cases")),
                 last_contact=self._moment(given.get("last_contact")),
                 created=self._moment(given.get("created")),
                 updated=self._moment(given.get("updated")),
-                fields={name: value for name, path in self._fields if (value := path(facts)) is not None},
+                fields=kept,
             )
         except Problem as problem:
             raise Unreadable(str(problem)) from None
@@ -113,11 +121,11 @@ class RowReader:
             raise Unreadable(f"the declaration broke: {type(broke).__name__}") from None
         return entry, unusable
 
-    def _known(self, facts: dict[str, Any]) -> tuple[dict[str, Known], int]:
+    def _known(self, facts: dict[str, Any]) -> tuple[tuple[Known, ...], int]:
         found: dict[str, Known] = {}
         unusable, country = 0, None
-        for name, path in self._phones:
-            written = path(facts)
+        for name, get in self._phones:
+            written = get(facts)
             if written is None:
                 continue
             country = self._country_of(facts) if country is None else country
@@ -126,15 +134,15 @@ class RowReader:
                 unusable += 1
             elif number not in found:
                 found[number] = Known(number, name, str(written)[:LONGEST])
-        for name, path in self._emails:
-            written = path(facts)
+        for name, get in self._emails:
+            written = get(facts)
             if type(written) is str and (address := folded(written)) and address not in found:
                 found[address] = Known(address, name, written[:LONGEST])
-        for name, path in self._keys:
-            written = path(facts)
+        for name, get in self._keys:
+            written = get(facts)
             if written is not None and (word := str(written).strip()) and len(word) <= LONGEST:
                 found.setdefault(KEY + word, Known(KEY + word, name, word))
-        return found, unusable
+        return tuple(one for value, one in found.items() if is_storable(value)), unusable
 
     def _country_of(self, facts: dict[str, Any]) -> str:
         """The row's own country, else the hub's. One that is no ISO code gives none at all: better no number than one read
@@ -156,8 +164,13 @@ class RowReader:
         return None if value is None else to_ms(moment(value, self._declared.zone))
 
 
+def is_storable(text: str) -> bool:
+    """Whether every store takes `text`: no NUL, and no half of a surrogate pair."""
+    return "\0" not in text and (text.isascii() or not _SURROGATE.search(text))
+
+
 def storable(text: str) -> str:
-    """`text` without what no store takes: NUL, and halves of surrogate pairs."""
+    """`text` with what no store takes spelled out."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
@@ -199,9 +212,16 @@ def _field_name(path: Path) -> str:
     return path.text.partition(".")[2] or path.text
 
 
-def _made(plan: FieldPlan, facts: dict[str, Any]) -> Any:
-    value = plan.run(facts)
-    return cut(value, plan.max) if plan.max is not None and type(value) is str and len(value) > plan.max else value
+def _maker(plan: FieldPlan) -> Getter:
+    run, most = plan.run, plan.max
+    if most is None:
+        return run
+
+    def made(facts: Facts) -> Any:
+        value = run(facts)
+        return cut(value, most) if type(value) is str and len(value) > most else value
+
+    return made
 
 
 def _text(value: Any) -> str | None:

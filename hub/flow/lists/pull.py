@@ -188,7 +188,7 @@ class ContactLists:
         query = Query(
             object=source.object, where=source.where, watermark=pull.run.since, cursor=pull.run.cursor, size=source.page
         )
-        read_pages(pull, connector, query, lambda page: self._take_page(pull, reader, page), self._stopping)
+        read_pages(pull, connector.pages(query), lambda page: self._take_page(pull, reader, page), self._stopping)
 
     def _take_page(self, pull: _Pull, reader: RowReader, page: Page) -> None:
         run, name = pull.run, pull.mapping.name

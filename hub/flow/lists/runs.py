@@ -14,10 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from hub.clock import from_ms, now_ms
-from hub.contract import Pages
 from hub.errors import ConnectorError, PatchbayError, Then
 from hub.flow.lists.membership import Counts
-from hub.model import Page, Query
+from hub.model import Page
 from hub.store import lists as sql
 from hub.store.database import Store
 
@@ -170,19 +169,18 @@ class ListRuns:
         return f"{self._node}/{uuid.uuid4().hex[:6]}"  # a pull of its own: a thread that hung is another owner
 
 
-def read_pages(
-    pull: Pulling, connector: Pages, query: Query, take: Callable[[Page], None], stopping: threading.Event
-) -> None:
+def read_pages(pull: Pulling, pages: Iterator[Page], take: Callable[[Page], None], stopping: threading.Event) -> None:
     """Have `take` keep page after page, to the last one. Raises HubStopping between two pages."""
+    began = pull.run.cursor
     try:
-        for page in connector.pages(query):
+        for page in pages:
             take(page)
             if page.cursor is None:
                 return
             if stopping.is_set():
                 raise HubStopping("the hub is stopping; the pull goes on from here on any node")
     except ConnectorError as failure:
-        if failure.then is Then.PARK and pull.run.cursor == query.cursor:
+        if failure.then is Then.PARK and pull.run.cursor == began:
             pull.run.cursor = None  # the CRM does not take this cursor any more: the next pull starts anew
         raise
 
