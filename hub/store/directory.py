@@ -173,7 +173,7 @@ def forget_runs(conn: Connection, series: str, before: int) -> None:
         delete(list_runs)
         .where(mine, list_runs.c.started_at < before, list_runs.c.state != "running")
         .where(list_runs.c.id < newest.scalar_subquery())
-        .where(list_runs.c.id < newest.where(list_runs.c.full).scalar_subquery())
+        .where(list_runs.c.id != newest.where(list_runs.c.full).scalar_subquery())
     )
 
 
