@@ -1,4 +1,4 @@
-"""Who is calling? Asks every CRM, or the directory for it, all at once under one deadline; answers one record, several, or none.
+"""Who is calling? Asks every CRM, or its directory, all at once under one deadline and answers one record, several, or none.
 
 An attached CRM key wins over the number, the number over the e-mail address. The record on which a call was clicked wins
 over them all. `none` with silent connections means "nobody known so far": its url is then a search, not a new record, for

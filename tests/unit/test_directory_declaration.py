@@ -64,7 +64,7 @@ def test_what_is_not_said_has_its_usual_value(tmp_path: Path) -> None:
     [
         (OBJECT.replace("  crm:", "  crmm:"), 2, 'no connection "crmm", did you mean "crm"?'),
         (OBJECT.replace("objects:", "object:"), 3, 'no word "object" in crm, did you mean "objects"?'),
-        (OBJECT.replace("    objects:", "    screen_pop: frist\n    objects:"), 3, '"frist" is not known here, did you mean'),
+        (OBJECT.replace("    objects:", "    screen_pop: frist\n    objects:"), 3, '"frist" is not known here, did you'),
         (OBJECT.replace("    objects:", "    max_age: soon\n    objects:"), 3, "a duration is a number and a unit"),
         (OBJECT.replace("phones:", "phone:"), 6, 'did you mean "phones"?'),
         (OBJECT.replace("row.mobile", "member.mobile"), 6, 'there is no path "member.mobile"'),
@@ -162,8 +162,15 @@ def test_what_a_pop_needs_is_kept(tmp_path: Path) -> None:
         created: row.made
         fields: [row.vip, row.address.city]
 """
-    kept = entry(contact(tmp_path, more), account=7, company="Lumen", owner="Bo@x.example", cases=2, vip=True,
-                 called="2026-03-02T10:00:00Z", made=datetime(2026, 3, 2, tzinfo=UTC), address={"city": "Madrid"})  # fmt: skip
+    row = {
+        "account": 7,
+        "company": "Lumen",
+        "owner": "Bo@x.example",
+        "cases": 2,
+        "vip": True,
+        "address": {"city": "Madrid"},
+    }
+    kept = entry(contact(tmp_path, more), called="2026-03-02T10:00:00Z", made=datetime(2026, 3, 2, tzinfo=UTC), **row)
     assert kept.account == ("company", "7", "Lumen")
     assert (kept.owner, kept.open_cases, kept.last_contact) == ("bo@x.example", 2, 1772445600000)
     assert kept.created == 1772409600000
