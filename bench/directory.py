@@ -3,8 +3,8 @@
     python -m bench.directory [--rows 1000000]
 
 The load runs in a process of its own, so that its peak memory is its own; what an idle hub takes there is taken off.
-Look-ups are screen pops of known numbers, asked of a whole hub (uvicorn, the real front door, tokens) in another process whose
-only CRM is down: every answer comes from the directory. Numbers are in no order, as in a real CRM.
+Look-ups are screen pops of known numbers, asked of a whole hub (uvicorn, the real front door, tokens) in another process
+whose only CRM is down: every answer comes from the directory. Numbers are in no order, as in a real CRM.
 """
 
 from __future__ import annotations

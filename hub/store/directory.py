@@ -7,15 +7,18 @@ stands once, beside the list of its identifiers: so a record that changes knows 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
 
-from hub.store.many import Into, among, among_wanted, bulk, insert, wanted
+from hub.store.many import Into, among, bulk, insert
 from hub.store.schema import directory_entries, directory_records, directory_sources, list_runs
 
 MOST = 500  # records of one look-up: a number of more people than that is everybody's
+
+
+_KEY = ("connection", "object", "id")
+_RECORD = tuple(directory_records.c[name] for name in (*_KEY, "body", "seen_at"))
 
 
 class KeptRecord(NamedTuple):
@@ -41,28 +44,9 @@ class KeptEntry(NamedTuple):
 # --- look up ----------------------------------------
 
 
-def known_by(conn: Connection, values: Collection[str], connections: Collection[str]) -> Sequence[Any]:
-    """The records that these identifiers find: value, connection, object, id, body, seen_at."""
-    given = {"values": wanted(conn, values), "connections": wanted(conn, connections)}
-    return conn.execute(_known_by(conn.dialect.name), given).all()
-
-
-@cache
-def _known_by(dialect: str) -> Any:
-    """Built once: building it takes longer than running it."""
-    entries, records = directory_entries, directory_records
-    joined = and_(
-        records.c.connection == entries.c.connection,
-        records.c.object == entries.c.object,
-        records.c.id == entries.c.id,
-    )
-    return (
-        select(entries.c.value, records.c.connection, records.c.object, records.c.id, records.c.body, records.c.seen_at)
-        .select_from(entries.join(records, joined))
-        .where(among_wanted(dialect, entries.c.value, "values"))
-        .where(among_wanted(dialect, entries.c.connection, "connections"))
-        .limit(MOST)
-    )
+def known_by(conn: Connection, connection: str, value: str) -> Sequence[Any]:
+    """The records of a connection that an identifier finds: connection, object, id, body, seen_at."""
+    return conn.execute(_KNOWN_BY, {"connection": connection, "value": value}).all()
 
 
 def named(conn: Connection, names: Collection[tuple[str, str, str]]) -> Sequence[Any]:
@@ -74,8 +58,7 @@ def named(conn: Connection, names: Collection[tuple[str, str, str]]) -> Sequence
     ]
     if not each:
         return []
-    columns = (records.c.connection, records.c.object, records.c.id, records.c.body, records.c.seen_at)
-    return conn.execute(select(*columns).where(or_(*each))).all()
+    return conn.execute(select(*_RECORD).where(or_(*each))).all()
 
 
 def sources(conn: Connection) -> Sequence[Any]:
@@ -181,6 +164,18 @@ def _mine(table: Any, connection: str, object: str) -> tuple[Any, Any]:
     return (table.c.connection == connection, table.c.object == object)
 
 
+# Built once: building it takes longer than running it.
+_KNOWN_BY = (
+    select(*_RECORD)
+    .select_from(
+        directory_entries.join(
+            directory_records, and_(*(directory_records.c[name] == directory_entries.c[name] for name in _KEY))
+        )
+    )
+    .where(directory_entries.c.value == bindparam("value"), directory_entries.c.connection == bindparam("connection"))
+    .order_by(directory_entries.c.object, directory_entries.c.id)
+    .limit(MOST)
+)
 _RECORDS: Into = (
     directory_records.name,
     {"connection": "text", "object": "text", "id": "text", "body": "text", "run": "bigint", "seen_at": "bigint"},

@@ -105,27 +105,10 @@ def bulk(conn: Connection, into: Into, rows: Sequence[Sequence[Any]]) -> None:
 
 def among(conn: Connection, column: Any, values: Collection[str]) -> Any:
     """`column` is one of `values`, as one parameter: a thousand parameters cost more than the search."""
-    return _among(conn.dialect.name, column, literal(wanted(conn, values), _type(conn.dialect.name)))
-
-
-def among_wanted(dialect: str, column: Any, parameter: str) -> Any:
-    """The same for a statement that is built once; `wanted` gives what to send as its `parameter`."""
-    return _among(dialect, column, bindparam(parameter, type_=_type(dialect)))
-
-
-def wanted(conn: Connection, values: Collection[str]) -> Any:
-    """`values` as the one parameter that stands for all of them."""
-    return list(values) if conn.dialect.name == "postgresql" else msgspec.json.encode(list(values)).decode()
-
-
-def _among(dialect: str, column: Any, given: Any) -> Any:
-    if dialect == "postgresql":
-        return column == any_(given)
-    return column.in_(select(func.json_each(given).table_valued("value").c.value))
-
-
-def _type(dialect: str) -> Any:
-    return ARRAY(Text) if dialect == "postgresql" else Text()
+    if conn.dialect.name == "postgresql":
+        return column == any_(literal(list(values), ARRAY(Text)))
+    given = func.json_each(msgspec.json.encode(list(values)).decode()).table_valued("value")
+    return column.in_(select(given.c.value))
 
 
 def insert(conn: Connection, table: Any) -> Any:

@@ -316,3 +316,15 @@ def test_what_was_read_before_a_failure_is_kept() -> None:
 
 def test_a_slow_crm_is_kept_page_by_page() -> None:
     assert len(list(in_batches(iter([page("1"), page("2"), page("3", cursor=None)]), BATCH, 0))) == 3
+
+
+def test_a_number_of_very_many_people_hides_nobody_else(crm: Stand) -> None:
+    crm.crm.put("7", None, email="ana@example.com")
+    for id in range(1000, 1600):
+        crm.crm.put(str(id), "+34911000000")
+    crm.crm.put("9", BO)
+    config = crm.declare(PLAIN.replace("page: 3", "page: 1000"))
+    crm.node(config).pull(CONTACTS)
+    told = crm.tell(Lookup("person", "phone", "+34911000000"), Lookup("person", "email", "ana@example.com"))
+    assert (len(told.records[0]), [one.id for one in told.records[1]]) == (500, ["7"])
+    assert crm.ids("phone", BO) == ["2", "9"]

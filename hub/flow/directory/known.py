@@ -47,28 +47,29 @@ class Directory:
     def tell(self, asked: Mapping[str, Sequence[Lookup]]) -> dict[str, Told]:
         """What it knows of the look-ups, for each of the connections that are declared."""
         asked = {name: lookups for name, lookups in asked.items() if name in self.plan.connections}
-        values = {value for lookups in asked.values() for lookup in lookups if (value := _value(lookup))}
-        named = {one for name, lookups in asked.items() for lookup in lookups for one in self._names(name, lookup)}
         if not asked:
             return {}
-        with self._store.read() as conn:
-            rows = list(sql.known_by(conn, values, list(asked))) if values else []
-            ids = sql.named(conn, sorted(named)) if named else []
-            since = {(row.connection, row.object): row.fresh_at for row in sql.sources(conn)}
-            entries = {(row.connection, row.object, row.id): self._decode(row.body) for row in (*rows, *ids)}
-            accounts = self._accounts(conn, entries)
-        seen = {(row.connection, row.object, row.id): row.seen_at for row in (*rows, *ids)}
+        wanted = {(name, value) for name, lookups in asked.items() for one in lookups if (value := _value(one))}
+        named = {one for name, lookups in asked.items() for lookup in lookups for one in self._names(name, lookup)}
         by_value: dict[tuple[str, str], list[Identity]] = {}
-        for row in rows:
-            by_value.setdefault((row.connection, row.value), []).append((row.connection, row.object, row.id))
+        with self._store.read() as conn:
+            rows = list(sql.named(conn, sorted(named)))
+            for key in sorted(wanted):
+                found = sql.known_by(conn, *key)
+                by_value[key] = [(row.connection, row.object, row.id) for row in found]
+                rows += found
+            since = {(row.connection, row.object): row.fresh_at for row in sql.sources(conn)}
+            entries = {(row.connection, row.object, row.id): self._decode(row.body) for row in rows}
+            accounts = self._accounts(conn, entries)
+        seen = {(row.connection, row.object, row.id): row.seen_at for row in rows}
         told = {}
         for name, lookups in asked.items():
-            found = [self._found(name, lookup, by_value, entries) for lookup in lookups]
-            held = {one for each in found for one in each}
+            hits = [self._found(name, lookup, by_value, entries) for lookup in lookups]
+            held = {one for each in hits for one in each}
             told[name] = Told(
                 tuple(
                     tuple(self._record(one, entries[one], lookup, accounts) for one in each)
-                    for lookup, each in zip(lookups, found, strict=True)
+                    for lookup, each in zip(lookups, hits, strict=True)
                 ),
                 {one[1:]: from_ms(max(seen[one], since.get(one[:2]) or 0)) for one in held},
                 all(since.get((name, word)) is not None for word in self.plan.connections[name].objects),
@@ -98,9 +99,7 @@ class Directory:
         if lookup.by == "id":
             return [one for one in self._names(connection, lookup) if one in entries]
         found = [one for one in by_value.get((connection, _value(lookup)), ()) if one[1] in order]
-        if lookup.key_field:
-            found = [one for one in found if _match(entries[one], lookup).field == lookup.key_field]
-        return sorted(set(found), key=lambda one: (order.index(one[1]), len(one[2]), one[2]))
+        return sorted(found, key=lambda one: (order.index(one[1]), len(one[2]), one[2]))
 
     def _record(self, one: Identity, entry: Entry, lookup: Lookup, accounts: Mapping[Identity, str]) -> Record:
         connection, object, id = one
@@ -127,7 +126,7 @@ class Directory:
             if held is not None and entry.account is not None:
                 titles[held] = titles.get(held) or entry.account[2]
         unknown = [held for held, title in titles.items() if not title]
-        for row in sql.named(conn, unknown) if unknown else ():
+        for row in sql.named(conn, unknown):
             titles[row.connection, row.object, row.id] = self._decode(row.body).title
         return titles
 
