@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
 from hub.store.many import Into, among, bulk, insert
 from hub.store.schema import directory_entries, directory_records, directory_sources, list_runs
 
 MOST = 500  # records of one look-up: a number of more people than that is everybody's
-
 
 _KEY = ("connection", "object", "id")
 _RECORD = tuple(directory_records.c[name] for name in (*_KEY, "body", "seen_at"))
@@ -49,16 +48,10 @@ def known_by(conn: Connection, connection: str, value: str) -> Sequence[Any]:
     return conn.execute(_KNOWN_BY, {"connection": connection, "value": value}).all()
 
 
-def named(conn: Connection, names: Collection[tuple[str, str, str]]) -> Sequence[Any]:
-    """The records with these (connection, object, id)."""
-    records = directory_records
-    each = [
-        and_(records.c.connection == connection, records.c.object == object, records.c.id == id)
-        for connection, object, id in names
-    ]
-    if not each:
-        return []
-    return conn.execute(select(*_RECORD).where(or_(*each))).all()
+def named(conn: Connection, connection: str, object: str, ids: Collection[str]) -> Sequence[Any]:
+    """The records of an object with these ids: connection, object, id, body, seen_at."""
+    mine = _mine(directory_records, connection, object)
+    return conn.execute(select(*_RECORD).where(*mine, among(conn, directory_records.c.id, ids))).all()
 
 
 def sources(conn: Connection) -> Sequence[Any]:

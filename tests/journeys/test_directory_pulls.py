@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import func, select
 
 from hub.errors import ConfigError, Rejected, Unavailable
-from hub.flow.directory.load import BATCH, DirectoryStatus, in_batches
+from hub.flow.directory.batches import BATCH, in_batches
+from hub.flow.directory.load import DirectoryStatus
 from hub.flow.lists import runs
 from hub.flow.lists.runs import HubStopping, ListBusy
 from hub.flow.lists.schedules import Schedules
@@ -130,7 +131,7 @@ def test_a_cut_load_goes_on_where_it_was_and_what_was_read_answers_meanwhile(crm
 
 
 def test_a_hub_that_stops_leaves_the_load_to_any_node(crm: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hub.flow.directory.load.BATCH", 3)
+    monkeypatch.setattr("hub.flow.directory.batches.BATCH", 3)
     crm.crm.put("4", "+34612345604")
     crm.crm.before_page = lambda page: crm.pulls.close()
     with pytest.raises(HubStopping):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,7 +53,7 @@ class Directory:
         named = {one for name, lookups in asked.items() for lookup in lookups for one in self._names(name, lookup)}
         by_value: dict[tuple[str, str], list[Identity]] = {}
         with self._store.read() as conn:
-            rows = list(sql.named(conn, sorted(named)))
+            rows = _named(conn, named)
             for key in sorted(wanted):
                 found = sql.known_by(conn, *key)
                 by_value[key] = [(row.connection, row.object, row.id) for row in found]
@@ -125,8 +125,7 @@ class Directory:
             held = _account_of(one, entry, self._company(one[0]))
             if held is not None and entry.account is not None:
                 titles[held] = titles.get(held) or entry.account[2]
-        unknown = [held for held, title in titles.items() if not title]
-        for row in sql.named(conn, unknown):
+        for row in _named(conn, {held for held, title in titles.items() if not title}):
             titles[row.connection, row.object, row.id] = self._decode(row.body).title
         return titles
 
@@ -137,6 +136,14 @@ class Directory:
         """The declaration of an object, where there is one."""
         held = self.plan.connections.get(connection)
         return None if held is None else held.objects.get(object)
+
+
+def _named(conn: Any, names: Iterable[Identity]) -> list[Any]:
+    """The records of these names, one statement for each object."""
+    ids: dict[tuple[str, str], list[str]] = {}
+    for connection, object, id in sorted(names):
+        ids.setdefault((connection, object), []).append(id)
+    return [row for (connection, object), some in ids.items() for row in sql.named(conn, connection, object, some)]
 
 
 def _account_of(one: Identity, entry: Entry, company: str) -> Identity | None:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +23,9 @@ from hub.clock import from_ms, now, now_ms
 from hub.config import Config
 from hub.connections import Connections
 from hub.contract import Pages
-from hub.errors import ConfigError, ConnectorError, nearest
-from hub.flow.directory.rows import Entry, ReadRow, RowReader, Unreadable, storable
+from hub.errors import ConfigError, nearest
+from hub.flow.directory.batches import in_batches
+from hub.flow.directory.rows import Entry, ReadRow, RowReader, read_rows
 from hub.flow.lists.membership import EXAMPLES, Counts
 from hub.flow.lists.runs import ListRuns, Run, RunStatus, read_pages
 from hub.language.directory import DirectoryObject, DirectoryPlan, read_directory
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS = 180.0
 PORTION = 5000
-BATCH = 20_000  # rows that are kept in one transaction, however small the CRM's pages are …
-BATCH_SECONDS = 3.0  # … unless it takes its time: what was read is soon safe
 KEEP_RUNS_MS = 2 * 24 * 3600 * 1000
 EVERY_RUN = (1 << 63) - 1
 
@@ -181,11 +179,11 @@ class DirectoryPulls:
             cursor=pull.run.cursor,
             size=declared.page,
         )
-        pages = in_batches(connector.pages(query), BATCH, BATCH_SECONDS)
+        pages = in_batches(connector.pages(query))
         read_pages(pull, pages, lambda page: self._take_page(pull, reader, page), self._stopping)
 
     def _take_page(self, pull: _Pull, reader: RowReader, page: Page) -> None:
-        rows, refused = _read_rows(reader, page.rows)
+        rows, refused = read_rows(reader, page.rows)
         seen_at = now_ms()
         counts = _counted(pull.run.counts, rows.values(), refused, len(page.rows))
         reached = replace(
@@ -271,54 +269,6 @@ class _Pull(Struct):
     declared: DirectoryObject
     run: Run
     progress: Progress | None
-
-
-def in_batches(pages: Iterator[Page], rows: int, seconds: float) -> Iterator[Page]:
-    """Page after page put together, as one page of at least `rows` rows or of what has come within `seconds`. What was read
-    before the CRM failed comes before its failure."""
-    held, since = [], time.monotonic()
-    try:
-        for page in pages:
-            held.append(page)
-            enough = sum(len(one.rows) + len(one.removed) for one in held) >= rows
-            if enough or page.cursor is None or time.monotonic() - since >= seconds:
-                yield _together(held)
-                held, since = [], time.monotonic()
-    except ConnectorError:
-        if held:
-            yield _together(held)
-        raise
-
-
-def _together(pages: Sequence[Page]) -> Page:
-    if len(pages) == 1:
-        return pages[0]
-    rows: dict[str, dict[str, Any]] = {}
-    removed: set[str] = set()
-    for page in pages:
-        for id in page.removed:
-            rows.pop(id, None)
-        removed.update(page.removed)
-        for row in page.rows:
-            rows[str(row["id"])] = row
-            removed.discard(str(row["id"]))
-    watermark = next((page.watermark for page in reversed(pages) if page.watermark is not None), None)
-    return Page(rows=list(rows.values()), removed=sorted(removed), cursor=pages[-1].cursor, watermark=watermark)
-
-
-def _read_rows(reader: RowReader, rows: Iterable[Mapping[str, Any]]) -> tuple[dict[str, ReadRow], dict[str, str]]:
-    """The rows that can be kept, by id, and why others cannot."""
-    kept: dict[str, ReadRow] = {}
-    refused: dict[str, str] = {}
-    for row in rows:
-        id = str(row["id"])
-        try:
-            kept[id] = reader.read(row)
-            refused.pop(id, None)
-        except Unreadable as problem:
-            kept.pop(id, None)
-            refused[storable(id)] = str(problem)
-    return kept, refused
 
 
 def _counted(counts: Counts, rows: Iterable[ReadRow], refused: Mapping[str, str], read: int) -> Counts:

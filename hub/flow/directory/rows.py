@@ -164,6 +164,21 @@ class RowReader:
         return None if value is None else to_ms(moment(value, self._declared.zone))
 
 
+def read_rows(reader: RowReader, rows: Iterable[Mapping[str, Any]]) -> tuple[dict[str, ReadRow], dict[str, str]]:
+    """The rows that can be kept, by id, and why others cannot."""
+    kept: dict[str, ReadRow] = {}
+    refused: dict[str, str] = {}
+    for row in rows:
+        id = str(row["id"])
+        try:
+            kept[id] = reader.read(row)
+            refused.pop(id, None)
+        except Unreadable as problem:
+            kept.pop(id, None)
+            refused[storable(id)] = str(problem)
+    return kept, refused
+
+
 def is_storable(text: str) -> bool:
     """Whether every store takes `text`: no NUL, and no half of a surrogate pair."""
     return "\0" not in text and (text.isascii() or not _SURROGATE.search(text))
