@@ -329,3 +329,16 @@ def test_a_number_of_very_many_people_hides_nobody_else(crm: Stand) -> None:
     told = crm.tell(Lookup("person", "phone", "+34911000000"), Lookup("person", "email", "ana@example.com"))
     assert (len(told.records[0]), [one.id for one in told.records[1]]) == (500, ["7"])
     assert crm.ids("phone", BO) == ["2", "9"]
+
+
+def test_a_row_that_is_there_was_not_removed_whatever_the_page_says_beside(
+    crm: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm.pulls.pull(CONTACTS)
+    rows = [{"id": "1", "phone": ANA, "first_name": "Moved"}]
+    monkeypatch.setattr(
+        crm.crm, "pages", lambda query: iter([Page(rows=rows, removed=["1", "2", "77"], watermark="9")])
+    )
+    assert crm.pulls.pull(CONTACTS).removed == 1
+    assert (crm.ids("phone", ANA), crm.ids("phone", BO), crm.ids("phone", CY)) == (["1"], [], ["3"])
+    status(crm)

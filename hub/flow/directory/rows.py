@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from phonenumbers import SUPPORTED_REGIONS
 
 from hub.clock import to_ms
 from hub.flow.lists.members import NOWHERE
@@ -152,9 +151,7 @@ class RowReader:
             said = declared if isinstance(declared, str) else declared(facts) if declared is not None else None
         except Unfit:
             return NOWHERE
-        if not said:
-            return self._country
-        return said if said in SUPPORTED_REGIONS else NOWHERE
+        return said or self._country
 
     def _account(self, given: Mapping[str, Any]) -> tuple[str, str, str] | None:
         held = _text(given.get("account_id"))
