@@ -1,7 +1,7 @@
 """Ask the CRMs, the directory, or both: as config/directory.yaml says for each connection and road.
 
-- `first`: what the directory knows, is fresh enough and answers the strongest of the look-ups is the answer; else the CRM is
-  asked, and where that is silent the directory answers all the same, whatever its age.
+- `first`: what the directory, once it is loaded, knows, is fresh enough and answers the strongest of the look-ups is the
+  answer; else the CRM is asked, and where that is silent the directory answers all the same, whatever its age.
 - `fallback`: the CRM is asked; where it is silent, the directory answers.
 - `only`: the directory answers.
 
@@ -48,8 +48,8 @@ class ByPolicy:
     def once_more(
         self, names: Sequence[str], lookups: Mapping[str, Sequence[Lookup]], deadline: float
     ) -> dict[str, Answer]:
-        """What those of `names` find that may be asked and were not silent: for what the directory cannot decide."""
-        asked = {n: lookups[n] for n in names if self.policy(n) != "only" and n not in self._probed}
+        """What those of `names` find that were not asked yet and were not silent: what the directory cannot decide."""
+        asked = {n: lookups[n] for n in names if self.policy(n) == "first" and n not in self._probed}
         found, silent = self._asking.begin(asked).answers(deadline)
         for one in silent:
             self.was_silent(one.connection)
@@ -78,7 +78,8 @@ class ByPolicy:
         strongest = _strongest(lookups, told)
         if not strongest:
             return False
-        if min(told.fresh_at[one] for one in strongest) >= now() - self._max_age(name):
+        # Half loaded, it may know one of two who share a number.
+        if told.loaded and min(told.fresh_at[one] for one in strongest) >= now() - self._max_age(name):
             return True
         return self._is_silent(name, lookups)
 

@@ -126,6 +126,15 @@ def test_what_a_later_pull_has_confirmed_is_fresh_although_it_was_not_read_again
     assert said(desk.pop(ANA)) == ("one", ["1"], ["directory"], [])
 
 
+def test_first_asks_the_crm_until_all_is_loaded(desks: Any) -> None:
+    desk = desks()
+    with desk.store.write() as conn:
+        conn.execute(directory_sources.update().values(fresh_at=None))
+    assert said(desk.pop(ANA)) == ("one", ["1"], ["live"], [])
+    desk.fail(Unavailable("down"))
+    assert said(desk.pop(ANA)) == ("one", ["1"], ["directory"], [])
+
+
 def test_an_outage_changes_nothing_but_the_age(desks: Any) -> None:
     desk = desks()
     desk.fail(Unavailable("down"))
@@ -345,6 +354,16 @@ def test_a_dial_is_checked_by_the_directory_where_its_connection_says_so(dialler
         with pytest.raises(DialRefused, match="must not be called"):
             dial(dialer, ANA, id)
     assert "it does" not in dial(dialer, BO, None).note
+
+
+def test_a_record_that_neither_knows_now_is_not_said_to_be_none(dialler: Any) -> None:
+    stand, dialer = dialler("fallback")
+
+    def fail() -> None:
+        raise Unavailable("down")
+
+    stand.crm.before = fail
+    assert "did not answer: the record was not checked" in dial(dialer, CY, "77").note
 
 
 def test_a_crm_that_says_there_is_no_such_record_is_right_whatever_was_there(dialler: Any) -> None:
