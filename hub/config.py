@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import phonenumbers
 from msgspec import structs
 
+from hub.budget import KEPT
 from hub.contract import Setting
 from hub.declared import CONNECTION_SETTINGS, DIAL_SETTINGS, HUB_SETTINGS, POSITIVE
 from hub.errors import ConfigError, nearest
@@ -21,6 +22,7 @@ from hub.language.yaml_source import Document, read_yaml
 from hub.settings import NotSet, Secret, WrongValue, checked, resolved
 from hub.store.database import checked_url
 
+READ_BACK = ("off", "sample", "full")
 SECTIONS = ("connections", "dial")
 VARIABLES = {"host": "PATCHBAY_HOST", "port": "PATCHBAY_PORT", "database_url": "PATCHBAY_DATABASE_URL"}
 CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -46,8 +48,14 @@ class ConnectionConfig:
     concurrency: int = 4  # calls at the same time
     calls_per_second: float | None = None
     calls_per_day: int | None = None
+    kept_for_interactive: int = KEPT[0]  # percent of the day's calls that no lower lane takes
+    kept_for_wrap_ups: int = KEPT[1]
+    bulk_above: int = 2000  # deliveries of one mapping that are due; beyond it they go the vendor's bulk path
     timeout_seconds: float = 30.0
-    ca_file: str = ""  # the certificates that are trusted instead of the public authorities'
+    read_back: str = "off"  # off | sample | full
+    read_back_share: float = 0.05
+    read_back_after_seconds: float = 5.0
+    ca_file: str | None = None  # the certificates that are trusted instead of the public authorities'
     private_network: bool = False  # whether it may reach loopback and private addresses
 
 
@@ -74,6 +82,9 @@ class Config:
     lease_seconds: float = 60.0
     longest_retry_seconds: float = 600.0
     give_up_after_hours: float = 24.0
+    credentials_check_hours: float = 6.0
+    credentials_expiring_days: float = 14.0
+    drift_hours: float = 24.0
     sample: bool = False
 
 
@@ -137,6 +148,9 @@ class _Reading:
             lease_seconds=told["lease_seconds"],
             longest_retry_seconds=told["longest_retry_seconds"],
             give_up_after_hours=told["give_up_after_hours"],
+            credentials_check_hours=told["credentials_check_hours"],
+            credentials_expiring_days=told["credentials_expiring_days"],
+            drift_hours=told["drift_hours"],
             sample=told["sample"],
         )
 
@@ -184,8 +198,15 @@ class _Reading:
         self._known_names(path, given, [setting.name for setting in (*CONNECTION_SETTINGS, *own)])
         settings = self._settings(path, given, own, {})
         common = self._settings(path, given, CONNECTION_SETTINGS, {})
-        if common["ca_file"] and not Path(common["ca_file"]).is_file():
-            raise self._wrong((*path, "ca_file"), f"there is no file {common['ca_file']}")
+        if common["read_back"] not in READ_BACK:
+            close = nearest(common["read_back"], READ_BACK) or f"; known: {', '.join(READ_BACK)}"
+            raise self._wrong((*path, "read_back"), f'read_back cannot be "{common["read_back"]}"{close}')
+        if not 0 <= common["read_back_share"] <= 1:
+            raise self._wrong((*path, "read_back_share"), "read_back_share has to be from 0 to 1")
+        kept = [common[setting] for setting in ("kept_for_interactive", "kept_for_wrap_ups")]
+        if min(kept) < 0 or sum(kept) > 100:
+            what = "kept_for_interactive and kept_for_wrap_ups are percents of one day: together 100 at most"
+            raise self._wrong(path, what)
         return ConnectionConfig(name=name, settings=settings, **common)
 
     def _settings(
@@ -206,12 +227,17 @@ class _Reading:
                 values[name] = setting.default
             else:
                 try:
-                    values[name] = checked(setting, self._resolved(here, value))
+                    told = self._resolved(here, value)
+                    values[name] = checked(setting, self._beside(told) if setting.kind == "file" else told)
                 except WrongValue as wrong:
                     raise self._wrong(here, str(wrong)) from None
             if name in POSITIVE and values[name] is not None and values[name] <= 0:
                 raise self._wrong(here, f"{name} has to be more than 0")
         return values
+
+    def _beside(self, value: Any) -> Any:
+        """A file's path, from the settings' own folder."""
+        return str(self.file.parent / value) if isinstance(value, str) and value else value
 
     def _resolved(self, path: tuple[str, ...], value: Any) -> Any:
         try:

@@ -21,6 +21,8 @@ ROOMS = {
     "list": "lists:list_",
     "directory": "directory:directory",
     "deliveries": "deliveries:deliveries",
+    "alerts": "alerts:alerts",
+    "read-back": "read_back:read_back",
     "token": "token:token",
     "doctor": "doctor:doctor",
     "sandbox": "sandbox:sandbox",

@@ -13,7 +13,9 @@ import click
 from hub.assembly import Hub
 from hub.cli.told import a_hub, say, table
 from hub.config import Config
-from hub.errors import ConfigError
+from hub.errors import ConfigError, nearest
+from hub.flow.described import Asked
+from hub.flow.drafts import Draft, suggestion
 from hub.flow.preview import Preview, facts_of_interaction, preview
 from hub.language.examples import run_examples
 from hub.language.mapping import Mapping, compile_mapping
@@ -22,7 +24,7 @@ from hub.language.yaml_source import read_yaml
 
 @click.group()
 def mapping() -> None:
-    """Mappings: list, preview, test, publish, history, rollback, export."""
+    """Mappings: list, preview, test, suggest, publish, history, rollback, export."""
 
 
 @mapping.command("list")
@@ -76,6 +78,24 @@ def test(names: tuple[str, ...]) -> None:
         raise click.ClickException(f"{failed} of {total} examples fail")
 
 
+@mapping.command("suggest")
+@click.argument("event")
+@click.option("--connection", required=True, help="The CRM that is written to.")
+@click.option("--object", required=True, help="What is written there.")
+@click.option("--from", "source", default="any", show_default=True, help="The connection that the events come from.")
+@click.option("--name", default="", help="The mapping's name; else made of the event and the object.")
+def suggest(event: str, connection: str, object: str, source: str, name: str) -> None:
+    """Draft a mapping from EVENT, such as interaction.wrapped_up, by names and types; print it as YAML.
+
+    It loads, passes `check` and has an example; what was guessed wrongly is yours to see.
+    """
+    with a_hub() as hub:
+        made = suggested(hub, event, connection, object, source, name)
+    say(made.source.rstrip())
+    for what in made.to_decide:
+        click.echo(f"decide: {what}", err=True)
+
+
 @mapping.command("publish")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--note", default="", help="Why, for the history.")
@@ -117,6 +137,17 @@ def export(folder: Path) -> None:
     with a_hub() as hub:
         for file in hub.mappings.export(folder):
             say(str(file))
+
+
+def suggested(hub: Hub, event: str, connection: str, object: str, source: str, name: str) -> Draft:
+    """A draft. Raises ConfigError where it cannot be, ConnectorError where the CRM does not say what it is."""
+    for one in (connection, source):
+        if one != "any" and one not in hub.connections:
+            raise ConfigError(f'there is no connection "{one}"{nearest(one, hub.connections)}')
+    return suggestion(
+        event, hub.connections[connection], object, Asked(), name=name, source=source, country=hub.config.country,
+        zone=hub.config.zone,
+    )  # fmt: skip
 
 
 def compiled_file(file: Path, config: Config) -> Mapping:

@@ -29,6 +29,7 @@ from hub.desk.line import Line, LineHangs
 from hub.desk.own_numbers import OwnNumbers
 from hub.errors import ConnectorError, UnknownOutcome, nearest
 from hub.flow.directory.known import Directory
+from hub.flow.merged import Merged
 from hub.model import Clicked, DialReceipt, DialRequest
 from hub.store import desk
 from hub.store.database import Store
@@ -78,7 +79,7 @@ class Dialer:
         if directory is not None:
             self.plan.check_directory(directory.plan)
         road = ByPolicy(asking or Asking(connections), directory, "dial")
-        self._links = Links(connections, road, config, self.plan)
+        self._links = Links(connections, road, config, self.plan, Merged(store))
         self._lines = {c.name: Line(f"dial-{c.name}", max(8, c.config.concurrency)) for c in connections.that("dial")}
 
     def dial(

@@ -28,6 +28,7 @@ from hub.desk.rules import table_of
 from hub.desk.ways import Ways
 from hub.errors import ConfigError, PatchbayError, nearest
 from hub.flow.directory.known import Directory
+from hub.flow.merged import Merged
 from hub.model import PERSON, Account, Lookup, Match, Record
 from hub.phone import e164
 from hub.store import desk
@@ -98,6 +99,7 @@ class ScreenPop:
         self.own = own or OwnNumbers(store, config, self.table)
         self.asking = asking or Asking(connections)
         self._store, self._connections, self._config = store, connections, config
+        self._merged = Merged(store)
         self._ways = Ways(connections, config, self.table)
         self._directory, self._road = directory, ByPolicy(self.asking, directory, "screen_pop")
         able = [name for name, one in connections.items() if one.manifest.people and self._may_ask(one)]
@@ -112,12 +114,15 @@ class ScreenPop:
         began = time.monotonic()
         asked, platform = self._asked(ask.connection)
         caller = caller_of(ask, platform, self.own, self._store, self._config)
-        lookups = {name: self._lookups(name, caller) for name in asked}
+        lookups = {name: self._merged.followed(name, self._lookups(name, caller)) for name in asked}
         under_way = self._road.begin(lookups)
         fresh = self._fresh(asked, caller)  # while the CRMs think
         deadline = began + self.table.deadline
         answers, silent = under_way.answers(deadline)
         since = under_way.since
+        for name, answer in answers.items():
+            if name not in since:
+                self._merged.learn(name, lookups[name], answer)
         tiers = self._tiers(lookups, answers, since, fresh, caller)
         unsure = self._unsure(tiers, caller, asked)
         if unsure:

@@ -1,125 +1,280 @@
-"""Does a mapping agree with the systems that it names? Compared with the configured connections and the CRM's `describe`."""
+"""Does a mapping agree with the systems that it names? Compared with the configured connections and the CRM's `describe`.
+
+Where the descriptions come from is the caller's: asked now (`check --live`, drift), or as the CRM described itself last.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from hub.connections import Connection, Connections
 from hub.contract import Describes, Finds, Writes
-from hub.errors import ConnectorError, nearest
-from hub.language.mapping import Mapping
+from hub.errors import ConfigError, ConnectorError, NotFound, nearest
+from hub.flow.fit import TEXTS, Misfit, misfits
+from hub.language.conditions import compile_condition
+from hub.language.mapping import Mapping, Resolve
+from hub.language.paths import EVENT_SCOPE, Path, steps
+from hub.language.source import RECORD_ID
 from hub.language.yaml_source import Document, read_yaml
 from hub.model import PERSON, Description, Field
 
-RECORD_ID = "id"  # as a target's key: the record's own id
-Disagreement = tuple[int, str]  # (line in the mapping's text, what is wrong)
+KEY_TYPES = TEXTS | {"integer", "reference"}
 
 
-def disagreements(mapping: Mapping, connections: Connections) -> tuple[list[Disagreement], str]:
-    """What does not fit, and why the CRM could not be asked (empty where it was)."""
+@dataclass(frozen=True)
+class Disagreement:
+    """What does not fit. `code`, `field` and `detail` name it, so that it is known again; not `grave`: it may go well."""
+
+    line: int  # in the mapping's text
+    what: str
+    code: str
+    field: str = ""
+    detail: str = ""
+    grave: bool = True
+
+
+class Descriptions(Protocol):
+    """Where descriptions come from. Both raise ConnectorError; None and () stand for: not known here."""
+
+    def objects(self, connection: Connection) -> Sequence[str]: ...
+
+    def describe(self, connection: Connection, object: str) -> Description | None: ...
+
+
+def disagreements(
+    mapping: Mapping, connections: Connections, described: Descriptions
+) -> tuple[list[Disagreement], str]:
+    """What does not fit, and why it could not be compared with the CRM (empty where it was)."""
     text = read_yaml(mapping.text, mapping.file)
     found = list(_unknown_sources(mapping, connections, text))
     target = connections.get(mapping.target.connection)
     if target is None:
-        name = mapping.target.connection
-        found.append(
-            (text.line(("target", "connection")), f'there is no connection "{name}"{nearest(name, connections)}')
-        )
+        name, line = mapping.target.connection, text.line(("target", "connection"))
+        found.append(Disagreement(line, f'there is no connection "{name}"{nearest(name, connections)}', "connection"))
         return found, ""
-    if not isinstance(target.connector, Writes):
-        what = f"{target.name} ({target.manifest.title}) cannot be written to"
-        found.append((text.line(("target", "connection")), what))
-    if mapping.resolve and not isinstance(target.connector, Finds):
-        found.append((text.line(("resolve",)), f"{target.name} ({target.manifest.title}) cannot find records"))
+    found += _against_verbs(mapping, target, text)
     if not isinstance(target.connector, Describes):
         return found, ""
     try:
-        found += _against_objects(mapping, target.connector.objects(), target, text)
-        found += _against_keys(target.connector, text)
-        if mapping.target.write in target.connector.objects():
-            found += _against_fields(mapping, target.connector.describe(mapping.target.write), text)
+        found += _against_crm(mapping, target, described, text)
+        return found, ""
+    except _NotKnown as unknown:
+        return found, f"{target.name} has not described {unknown} yet; --live asks it"
     except ConnectorError as error:
         return found, f"{target.name}: {error}"
-    return found, ""
+
+
+class _NotKnown(Exception):
+    """The object has not been described yet."""
+
+
+def objects_of(mapping: Mapping, connection: str) -> tuple[str, ...]:
+    """The objects of a connection that a mapping speaks of: what it writes, and what it looks up."""
+    if mapping.target.connection != connection:
+        return ()
+    named = [mapping.target.write, *(one.object for one in mapping.resolve if one.object != PERSON)]
+    return tuple(dict.fromkeys(named))
 
 
 def _unknown_sources(mapping: Mapping, connections: Connections, text: Document) -> Iterator[Disagreement]:
     for name in mapping.source.connections:
         if name not in connections:
             line = text.line(("source", "connection"))
-            yield line, f'there is no connection "{name}"{nearest(name, connections)}'
+            yield Disagreement(line, f'there is no connection "{name}"{nearest(name, connections)}', "connection")
 
 
-def _against_objects(mapping: Mapping, objects: Any, target: Connection, text: Document) -> Iterator[Disagreement]:
+def _against_verbs(mapping: Mapping, target: Connection, text: Document) -> Iterator[Disagreement]:
+    who = f"{target.name} ({target.manifest.title})"
+    if not isinstance(target.connector, Writes):
+        yield Disagreement(text.line(("target", "connection")), f"{who} cannot be written to", "verb")
+    if isinstance(target.connector, Finds):
+        return
+    if mapping.resolve:
+        yield Disagreement(text.line(("resolve",)), f"{who} cannot find records", "verb")
+    if mapping.target.update == "owned":
+        what = f"{who} cannot find records, and `update: owned` looks at what is there"
+        yield Disagreement(text.line(("target", "update")), what, "verb")
+
+
+def _against_crm(
+    mapping: Mapping, target: Connection, described: Descriptions, text: Document
+) -> Iterator[Disagreement]:
+    objects = described.objects(target)
+    found = list(_against_objects(mapping, objects, target, text)) if objects else []
+    yield from found
+    wrong = {one.detail for one in found if one.code == "object"}
+    for one in mapping.resolve:
+        if one.object != PERSON and one.object not in wrong:
+            object = _description(described, target, one.object)
+            yield from _against_lookup_keys(one.name, object, text)
+            yield from _against_reading(one, object, text)
+    if mapping.target.write in wrong:
+        return
+    try:
+        object = _description(described, target, mapping.target.write)
+    except NotFound as gone:
+        yield Disagreement(text.line(("target", "write")), str(gone), "object", detail=mapping.target.write)
+        return
+    yield from _against_rights(mapping, object, target, text)
+    yield from _against_fields(mapping, object, text)
+    yield from _against_references(mapping, object, text)
+
+
+def _description(described: Descriptions, target: Connection, object: str) -> Description:
+    found = described.describe(target, object)
+    if found is None:
+        raise _NotKnown(object)
+    return found
+
+
+# --- objects and keys ----------------------------------------
+
+
+def _against_objects(
+    mapping: Mapping, objects: Sequence[str], target: Connection, text: Document
+) -> Iterator[Disagreement]:
+    def unknown(name: str, *at: str) -> Disagreement:
+        what = f'{target.name} has no object "{name}"{nearest(name, objects)}'
+        return Disagreement(text.line(at), what, "object", detail=name)
+
     if mapping.target.write not in objects:
-        line = text.line(("target", "write"))
-        yield line, f'{target.name} has no object "{mapping.target.write}"{nearest(mapping.target.write, objects)}'
+        yield unknown(mapping.target.write, "target", "write")
     for resolve in mapping.resolve:
         if resolve.object not in (*objects, PERSON):
-            line = text.line(("resolve", resolve.name))
-            yield line, f'{target.name} has no object "{resolve.object}"{nearest(resolve.object, objects)}'
+            yield unknown(resolve.object, "resolve", resolve.name)
         for name in resolve.many.objects:
             if name not in objects:
-                line = text.line(("resolve", resolve.name, "many"))
-                yield line, f'{target.name} has no object "{name}"{nearest(name, objects)}'
+                yield unknown(name, "resolve", resolve.name, "many")
 
 
-def _against_keys(crm: Describes, text: Document) -> Iterator[Disagreement]:
-    """Each `key: { field: … }` by which a record is looked up."""
-    for name, words in ((text.value or {}).get("resolve") or {}).items():
-        ways = words["by"] if isinstance(words["by"], list) else [words["by"]]
-        for key in (way["key"] for way in ways if isinstance(way.get("key"), dict)):
-            if key.get("field") and words["find"] in crm.objects():
-                described = crm.describe(words["find"])
-                yield from ((text.line(("resolve", name)), what) for what in _against_key(key["field"], described))
+def _against_lookup_keys(name: str, described: Description, text: Document) -> Iterator[Disagreement]:
+    """Each `key: { field: … }` by which the record called `name` is looked up."""
+    words = text.value["resolve"][name]
+    ways = words["by"] if isinstance(words["by"], list) else [words["by"]]
+    for key in (way["key"] for way in ways if isinstance(way.get("key"), dict)):
+        if key.get("field"):
+            yield from _against_key(key["field"], described, text.line(("resolve", name)))
 
 
-def _against_key(key: str, described: Description) -> Iterator[str]:
-    """What is wrong with `key` as what names one record; where the CRM tells no unique fields, any may be one."""
+def _against_reading(one: Resolve, described: Description, text: Document) -> Iterator[Disagreement]:
+    """The record's own fields that the mapping reads. A connector may show more than is described, so it may go well."""
     known = [field.name for field in described.fields]
+    for name in one.fields:
+        if name not in known:
+            what = f'{one.name}.{name} is never there: {described.object} has no field "{name}"{nearest(name, known)}'
+            line = text.line(("resolve", one.name))
+            yield Disagreement(line, what, "unread", name, detail=one.name, grave=False)
+
+
+def _against_key(key: str, described: Description, line: int) -> Iterator[Disagreement]:
+    """What is wrong with `key` as what names one record; where the CRM tells no unique fields, any may be one."""
+    known = {field.name: field for field in described.fields}
     unique = [field.name for field in described.fields if field.unique]
     if key not in known:
-        yield f'{described.object} has no field "{key}"{nearest(key, known)}'
+        yield Disagreement(line, f'{described.object} has no field "{key}"{nearest(key, known)}', "unknown", key)
     elif unique and key not in unique:
-        yield f"{described.object}.{key} is not unique, so it is no key; unique: {', '.join(unique)}"
+        what = f"{described.object}.{key} is not unique, so it is no key; unique: {', '.join(unique)}"
+        yield Disagreement(line, what, "key", key)
+    elif known[key].type not in KEY_TYPES:
+        what = f"{described.object}.{key} is {known[key].type}, and a key is text"
+        yield Disagreement(line, what, "key", key)
+
+
+def _against_rights(
+    mapping: Mapping, described: Description, target: Connection, text: Document
+) -> Iterator[Disagreement]:
+    """What the mode needs that our user may not do there; what the CRM does not say is not held against it."""
+    mode, object = mapping.target.mode, described.object
+    line = text.line(("target", "mode" if "mode" in text.value["target"] else "write"))
+    creates = mapping.target.key != RECORD_ID
+    if creates and described.creatable is False:
+        yield Disagreement(line, f"our user of {target.name} may not make {object} records", "right", detail="create")
+    elif mode == "incremental" and described.changeable is False:
+        instead = "write `mode: once` or `mode: append`" if creates else "nothing can be written"
+        what = f"our user of {target.name} may not change {object} records, and this mapping changes them: {instead}"
+        yield Disagreement(line, what, "right", detail="change")
+
+
+# --- fields ----------------------------------------
 
 
 def _against_fields(mapping: Mapping, described: Description, text: Document) -> Iterator[Disagreement]:
     known = {field.name: field for field in described.fields}
-    key = mapping.target.key
+    key, spec = mapping.target.key, mapping.target
     if key != RECORD_ID:
-        yield from ((text.line(("target", "key")), what) for what in _against_key(key, described))
-    written = (text.value or {}).get("fields") or {}
-    for name in mapping.fields:
-        line = text.line(("fields", name))
-        field = known.get(name)
+        yield from _against_key(key, described, text.line(("target", "key")))
+    may_be = _possible_words(text)
+    for plan in mapping.plans:
+        line = text.line(("fields", plan.name))
+        field = known.get(plan.name)
         if field is None:
-            yield line, f'{described.object} has no field "{name}"{nearest(name, known)}'
+            what = f'{described.object} has no field "{plan.name}"{nearest(plan.name, known)}'
+            yield Disagreement(line, what, "unknown", plan.name)
         elif not field.writable:
-            yield line, f"{described.object}.{name} cannot be written"
+            yield Disagreement(line, f"{described.object}.{plan.name} cannot be written", "writable", plan.name)
         else:
-            yield from ((line, what) for what in _against_field(field, written.get(name)))
+            if field.fixed and spec.mode == "incremental":
+                yield _fixed(field, described, key, line)
+            for misfit in misfits(plan, field, may_be):
+                yield _placed(misfit, plan.name, line)
+    if spec.link and (field := known.get(spec.link)) is not None and field.type not in ("text", "longtext"):
+        what = f"{spec.link} is {field.type}, and `link` is written as text"
+        yield Disagreement(text.line(("target", "link")), what, "type", spec.link)
     if key == RECORD_ID:
         return  # it names a record that is there, so what a new one needs is not asked for
     for field in described.fields:
         if field.required and field.name not in mapping.fields and field.name != key and field.writable:
-            yield text.line(("fields",)), f"{described.object}.{field.name} is required there and not in this mapping"
+            what = f"{described.object}.{field.name} is required there and not in this mapping"
+            yield Disagreement(text.line(("fields",)), what, "required", field.name)
 
 
-def _against_field(field: Field, written: Any) -> Iterator[str]:
-    """What is wrong with how one field is written, as far as it can be told without facts."""
-    if not isinstance(written, dict):
-        return
-    choose = written.get("choose")
-    literals = [written[word] for word in ("value", "otherwise") if word in written]
-    literals += list(choose.values()) if isinstance(choose, dict) else []
-    for literal in literals:
-        if field.picklist and str(literal) not in field.picklist:
-            close = nearest(str(literal), field.picklist) or f"; it takes: {', '.join(field.picklist)}"
-            yield f'{field.name} does not take "{literal}"{close}'
-        elif field.max_length and isinstance(literal, str) and len(literal) > field.max_length:
-            yield f"{field.name} takes {field.max_length} characters, and this value has {len(literal)}"
-    longest = written.get("max")
-    if isinstance(longest, int) and field.max_length and longest > field.max_length:
-        yield f"{field.name} takes {field.max_length} characters, and max says {longest}"
+def _fixed(field: Field, described: Description, key: str, line: int) -> Disagreement:
+    what = f"{described.object}.{field.name} is written with a new record and never changed after, and this mapping "
+    right = "writes to records that are there: leave it out" if key == RECORD_ID else "changes its records later: "
+    right += "" if key == RECORD_ID else "leave it out, or write `mode: once`"
+    return Disagreement(line, what + right, "fixed", field.name)
+
+
+def _placed(misfit: Misfit, field: str, line: int) -> Disagreement:
+    return Disagreement(line, misfit.what, misfit.code, field, misfit.detail, misfit.grave)
+
+
+def _against_references(mapping: Mapping, described: Description, text: Document) -> Iterator[Disagreement]:
+    """A field that takes the id of one kind of record, and a name that is looked up among another."""
+    known = {field.name: field for field in described.fields}
+    looked_up = {one.name: one.object for one in mapping.resolve}
+    for plan in mapping.plans:
+        field = known.get(plan.name)
+        if field is None or not field.refers_to:
+            continue
+        for path in plan.made.paths:
+            object = looked_up.get(path.root)
+            if path.text == f"{path.root}.id" and object not in (None, PERSON) and object not in field.refers_to:
+                what = (
+                    f"{plan.name} takes the id of {' or '.join(field.refers_to)}, and {path.root} is found as {object}"
+                )
+                yield Disagreement(text.line(("fields", plan.name)), what, "reference", plan.name)
+
+
+def _possible_words(text: Document) -> Any:
+    """Whether a path can hold a word where the mapping's `when` is met: by the conditions on that very path."""
+    when = ((text.value or {}).get("source") or {}).get("when") or {}
+    asked = [one for one in (when, *when.get("all", ())) if isinstance(one, dict)]
+
+    def may_be(path: Path, word: str) -> bool:
+        for one in asked:
+            if path.text in one:
+                try:
+                    condition = compile_condition(text, (), {path.text: one[path.text]}, EVENT_SCOPE)
+                except ConfigError:
+                    continue
+                value: Any = {"true": True, "false": False}[word] if path.shape.kind == "boolean" else word
+                for step in reversed(steps(path.text)):
+                    value = {step: value}
+                if not condition.holds(value):
+                    return False
+        return True
+
+    return may_be

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from hub.errors import ConfigError
+from hub.errors import ConfigError, nearest
 from hub.language.conditions import Condition
 from hub.language.converters import Problem
 from hub.language.fields import FieldPlan, Lineage, Place, compile_field, cut
@@ -192,9 +192,13 @@ def compile_mapping(source: str, file: str = "", *, country: str = "", zone: str
     resolve = compile_resolve(doc, resolve_words, scope, target.connection, national)
     full = scope.with_records(one.name for one in resolve)
     plans = _plans(doc, words["fields"], Place(full, target_zone or _zone(zone), national))
+    if target.link and target.link not in (names := [plan.name for plan in plans]):
+        raise doc.error(("target", "link"), f'the mapping has no field "{target.link}"{nearest(target.link, names)}')
     for one in resolve:
         if one.name not in full.asked:
             raise doc.error(("resolve", one.name), f'"{one.name}" is looked up, and no field speaks of it')
+    own = full.own_fields
+    resolve = tuple(replace(one, fields=tuple(sorted(own[one.name]))) if one.name in own else one for one in resolve)
     examples = compile_examples(doc, words.get("examples"), full, tuple(plan.name for plan in plans), resolve)
     return Mapping(doc, source, read, when, target, resolve, plans, examples)
 

@@ -40,6 +40,7 @@ class Shape:
     item: Shape | None = None
     default: Any = None  # what an absent part of a present group stands for
     free_parts: bool = False  # parts beyond the named ones may be asked for
+    whole: bool = False  # of a number: it never has decimals
 
 
 FREE = Shape("free", free_parts=True)
@@ -82,6 +83,7 @@ class Scope:
         self.roots = dict(roots)
         self.later = frozenset(later)
         self.asked: set[str] = set()  # the first words of all paths that were compiled
+        self.own_fields: dict[str, set[str]] = {}  # by resolved name, the CRM's own fields that paths speak of
 
     def with_records(self, names: Iterable[str]) -> Scope:
         """This scope and resolved names in it."""
@@ -107,6 +109,8 @@ class Scope:
             raise PathError(f'"{parts[0]}" is looked up after `when` has decided, so `when` cannot ask it')
         if shape is None:
             raise PathError(self._unknown(parts, 0, self.roots))
+        if shape is RECORD and len(parts) > 1 and parts[1] not in RECORD.parts:
+            self.own_fields.setdefault(parts[0], set()).add(parts[1])
         getter, taken = _root(parts[0], shape.default), 1
         while taken < len(parts):
             shape = self._next(shape, parts, taken)
@@ -251,7 +255,7 @@ def _shape(annotation: Any, default: Any = None) -> Shape:
     if isinstance(annotation, type) and issubclass(annotation, Struct):
         return Shape("group", parts=_parts(annotation))
     kinds: dict[Any, Kind] = {str: "text", bool: "boolean", int: "number", float: "number", datetime: "time"}
-    return Shape(kinds[annotation], default=default)
+    return Shape(kinds[annotation], default=default, whole=annotation is int)
 
 
 def _parts(struct: type[Struct], without: tuple[str, ...] = ()) -> dict[str, Shape]:

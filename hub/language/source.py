@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
@@ -17,6 +17,9 @@ from hub.language.words import At, country_code, country_of, group, path_at, rig
 from hub.language.yaml_source import Document
 
 Lane = Literal[0, 1, 2]
+Mode = Literal["incremental", "once", "append"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+RECORD_ID = "id"  # as a target's key: the record's own id, so one that is there is written to
 LANES: dict[str, Lane] = {"interactive": 0, "wrap_ups": 1, "lists": 2}
 
 EVENT_WORDS = {
@@ -46,6 +49,9 @@ TARGET_WORDS = {
     "zone": "the time zone of `as: date` and `as: datetime`",
     "country": "the ISO code by which numbers without + are read",
     "update": "`all`, or `owned`: what a person changed in the CRM meanwhile stays",
+    "mode": "`incremental`: created early and changed later (the default); `once`: one write when the interaction is final; "
+    "`append`: no record is changed, each later state is a new one with the key `<key>/n`",
+    "link": "with `mode: append`, the text field in which a later record says which one it goes on from",
     "lane": "`interactive`, `wrap_ups` or `lists`: what goes first",
     "options": "what the connector wants to know beyond that",
 }
@@ -92,6 +98,8 @@ class TargetSpec:
     country: str | None = None
     update: Literal["all", "owned"] = "all"
     lane: Lane = 1
+    mode: Mode = "incremental"
+    link: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -131,7 +139,31 @@ def compile_target(doc: Document, value: Any, listed: bool) -> tuple[TargetSpec,
     options = value.get("options", {})
     if not isinstance(options, dict):
         raise doc.error((*at, "options"), "`options` is a group")
-    return TargetSpec(connection, write, key, zone.key if zone else None, country, update, LANES[lane], options), zone
+    mode, link = _mode(doc, at, value, listed)
+    spec = TargetSpec(
+        connection, write, key, zone.key if zone else None, country, update, LANES[lane], mode, link, options
+    )
+    return spec, zone
+
+
+def _mode(doc: Document, at: At, value: dict[str, Any], listed: bool) -> tuple[Mode, str]:
+    mode: Mode = value.get("mode", "incremental")
+    if mode not in MODES:
+        raise doc.error((*at, "mode"), f'there is no mode "{mode}"{right_word(mode, MODES)}')
+    if mode == "append" and "link" not in value:
+        raise doc.error((*at, "mode"), "`mode: append` needs `link`, the text field that says which record goes before")
+    if "link" in value and mode != "append":
+        raise doc.error((*at, "link"), "`link` is for `mode: append`")
+    if mode != "incremental":
+        if listed:
+            raise doc.error((*at, "mode"), f"`mode: {mode}` is for interactions; a list is kept in step")
+        if value["key"] == RECORD_ID:
+            raise doc.error((*at, "mode"), f"`mode: {mode}` makes records, and `key: id` names one that is there")
+        if value.get("update") == "owned":
+            raise doc.error(
+                (*at, "update"), f"`update: owned` is about changing records, which `mode: {mode}` does not"
+            )
+    return mode, text_at(doc, (*at, "link"), value["link"], "`link`") if "link" in value else ""
 
 
 def _connections(doc: Document, at: At, value: Any) -> tuple[str, ...]:

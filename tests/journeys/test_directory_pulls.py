@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from hub.errors import ConfigError, Rejected, Unavailable
+from hub.budget import LISTS
+from hub.errors import ConfigError, QuotaSpent, Rejected, Unavailable
 from hub.flow.directory.batches import BATCH, in_batches
 from hub.flow.directory.load import DirectoryStatus
 from hub.flow.lists import runs
@@ -342,3 +343,13 @@ def test_a_row_that_is_there_was_not_removed_whatever_the_page_says_beside(
     assert crm.pulls.pull(CONTACTS).removed == 1
     assert (crm.ids("phone", ANA), crm.ids("phone", BO), crm.ids("phone", CY)) == (["1"], [], ["3"])
     status(crm)
+
+
+def test_each_page_is_a_call_of_the_lists_lane(crm: Stand) -> None:
+    crm.crm.put("4", "+34612345604")
+    crm.pulls.pull(CONTACTS)
+    budget = crm.connections["crm"].budget
+    assert budget.made_today()[LISTS] == 2
+    crm.connections["crm"].budget.calls_per_day = 2
+    with pytest.raises(QuotaSpent):
+        crm.pulls.pull(CONTACTS)

@@ -71,3 +71,15 @@ def test_the_directory_that_it_declares_is_one(tmp_path: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / link).exists(), link
+
+
+def test_the_settings_and_the_mode_that_the_page_on_being_in_step_shows_are_read(tmp_path: Path) -> None:
+    page = HOW_TO / "keep-mappings-and-the-crm-in-step.md"
+    file = tmp_path / "hub.yaml"
+    file.write_text("country: ES\ndrift_hours: 12\n" + shown(page, "yaml"))
+    config = load_config({"PATCHBAY_CONFIG": str(file)})
+    assert (config.connections["crm"].read_back, config.drift_hours) == ("sample", 12)
+    target = re.findall(r"```yaml\n(target: .*?)```", page.read_text(), re.DOTALL)[0]
+    text = (PROJECT / "mappings" / "wrap_up_to_activity.yaml").read_text()
+    appending = re.sub(r"target:\n(?:  .*\n)+", target, text)
+    assert compile_mapping(appending).target.mode == "append"

@@ -27,7 +27,7 @@ from hub.errors import ConfigError, nearest
 from hub.flow.directory.batches import in_batches
 from hub.flow.directory.rows import Entry, ReadRow, RowReader, read_rows
 from hub.flow.lists.membership import EXAMPLES, Counts
-from hub.flow.lists.runs import ListRuns, Run, RunStatus, read_pages
+from hub.flow.lists.runs import ListRuns, Run, RunStatus, paced, read_pages
 from hub.language.directory import DirectoryObject, DirectoryPlan, read_directory
 from hub.model import Page, Query
 from hub.store import directory as sql
@@ -169,7 +169,8 @@ class DirectoryPulls:
 
     def _read(self, pull: _Pull) -> None:
         declared = pull.declared
-        connector = self._connections[declared.connection].connector
+        connection = self._connections[declared.connection]
+        connector = connection.connector
         assert isinstance(connector, Pages)
         reader = RowReader(declared, self._config.country)
         query = Query(
@@ -179,7 +180,7 @@ class DirectoryPulls:
             cursor=pull.run.cursor,
             size=declared.page,
         )
-        pages = in_batches(connector.pages(query))
+        pages = in_batches(paced(connection, connector.pages(query)))
         read_pages(pull, pages, lambda page: self._take_page(pull, reader, page), self._stopping)
 
     def _take_page(self, pull: _Pull, reader: RowReader, page: Page) -> None:

@@ -27,7 +27,7 @@ from hub.contract import Pages
 from hub.errors import ConfigError, nearest
 from hub.flow.lists.members import RowReader
 from hub.flow.lists.membership import Changes, Counts, Outcome
-from hub.flow.lists.runs import ListRuns, Run, RunStatus, read_pages
+from hub.flow.lists.runs import ListRuns, Run, RunStatus, paced, read_pages
 from hub.flow.mappings import Mappings
 from hub.language.mapping import Mapping
 from hub.language.source import ListSource
@@ -183,12 +183,14 @@ class ContactLists:
     def _read(self, pull: _Pull) -> None:
         source = pull.source
         reader = RowReader(pull.mapping, source, self._config.country, self._own_numbers())
-        connector = self._connections[pull.mapping.source.connections[0]].connector
+        connection = self._connections[pull.mapping.source.connections[0]]
+        connector = connection.connector
         assert isinstance(connector, Pages)
         query = Query(
             object=source.object, where=source.where, watermark=pull.run.since, cursor=pull.run.cursor, size=source.page
         )
-        read_pages(pull, connector.pages(query), lambda page: self._take_page(pull, reader, page), self._stopping)
+        pages = paced(connection, connector.pages(query))
+        read_pages(pull, pages, lambda page: self._take_page(pull, reader, page), self._stopping)
 
     def _take_page(self, pull: _Pull, reader: RowReader, page: Page) -> None:
         run, name = pull.run, pull.mapping.name

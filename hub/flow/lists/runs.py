@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 from msgspec import Struct
 
+from hub.budget import LISTS, BudgetSpent
 from hub.clock import from_ms, now_ms
+from hub.connections import Connection
 from hub.errors import ConnectorError, PatchbayError, Then
+from hub.flow.delivery.calls import spent_error
 from hub.flow.lists.membership import Counts
 from hub.model import Page
 from hub.store import lists as sql
@@ -167,6 +170,20 @@ class ListRuns:
 
     def _owner(self) -> str:
         return f"{self._node}/{uuid.uuid4().hex[:6]}"  # a pull of its own: a thread that hung is another owner
+
+
+def paced(connection: Connection, pages: Iterator[Page]) -> Iterator[Page]:
+    """The pages, each as a call of the lists' lane. Raises LaneSpent where the rest of the day is kept for others."""
+    going = True
+    while going:
+        try:
+            with connection.budget.call(LISTS):
+                page = next(pages, None)
+        except BudgetSpent as spent:
+            raise spent_error(connection, spent) from None
+        if page is not None:
+            yield page
+        going = page is not None and page.cursor is not None
 
 
 def read_pages(pull: Pulling, pages: Iterator[Page], take: Callable[[Page], None], stopping: threading.Event) -> None:

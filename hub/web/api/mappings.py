@@ -9,8 +9,10 @@ from marshmallow import Schema, ValidationError, validates_schema
 from marshmallow import fields as wire
 from marshmallow.validate import Length, Range
 
-from hub.errors import ConfigError
+from hub.errors import ConfigError, nearest
 from hub.flow.agreement import disagreements
+from hub.flow.described import Asked
+from hub.flow.drafts import suggestion
 from hub.flow.preview import PreviewError, facts_of_interaction, preview
 from hub.language.examples import run_examples
 from hub.language.mapping import Mapping, compile_mapping
@@ -107,6 +109,28 @@ class CheckedSchema(Schema):
     name = wire.String(allow_none=True)
     problems = wire.List(wire.Nested(MappingProblemSchema))
     examples = wire.Integer(metadata={"description": "How many of its examples were run."})
+    hints = wire.List(
+        wire.Nested(MappingProblemSchema), metadata={"description": "What may go wrong, and may go well."}
+    )
+    not_compared = wire.String(allow_none=True, metadata={"description": "Why its CRM could not be asked."})
+
+
+class SuggestBody(Schema):
+    """What to draft a mapping from."""
+
+    event = wire.String(required=True, validate=Length(1, 100), metadata={"description": "`interaction.wrapped_up`, …"})
+    connection = wire.String(required=True, metadata={"description": "The CRM that is written to."})
+    object = wire.String(required=True, validate=Length(1, 200), metadata={"description": "What is written there."})
+    source = wire.String(load_default="any", metadata={"description": "The connection that the events come from."})
+    name = wire.String(load_default="", validate=Length(max=63))
+
+
+class DraftSchema(Schema):
+    """A drafted mapping: it compiles, agrees with the CRM, and its example passes."""
+
+    source = wire.String(metadata={"description": "Its YAML."})
+    left_out = wire.List(wire.String(), metadata={"description": "Fields that nothing was found for."})
+    to_decide = wire.List(wire.String(), metadata={"description": "What a person has to look at first."})
 
 
 class PreviewBody(Schema):
@@ -189,16 +213,40 @@ def check(body: dict[str, Any]) -> Any:
     try:
         mapping = _compiled(body["source"])
     except ConfigError as error:
-        return {"ok": False, "name": None, "problems": [{"line": error.line, "problem": error.what}], "examples": 0}
+        return {"ok": False, "name": None, "problems": [{"line": error.line, "problem": error.what}], "examples": 0,
+                "hints": [], "not_compared": "it does not compile"}  # fmt: skip
     results = run_examples(mapping)
-    disagreeing, _ = disagreements(mapping, the_hub().connections)
-    problems: list[dict[str, Any]] = [{"line": line, "problem": what} for line, what in disagreeing]
+    disagreeing, unasked = disagreements(mapping, the_hub().connections, Asked())
+    problems: list[dict[str, Any]] = [{"line": one.line, "problem": one.what} for one in disagreeing if one.grave]
     problems += [
         {"line": result.line, "problem": f'the example "{result.about}" fails: {"; ".join(result.differences)}'}
         for result in results
         if not result.passed
     ]
-    return {"ok": not problems, "name": mapping.name, "problems": problems, "examples": len(results)}
+    hints = [{"line": one.line, "problem": one.what} for one in disagreeing if not one.grave]
+    return {"ok": not problems, "name": mapping.name, "problems": problems, "examples": len(results), "hints": hints,
+            "not_compared": unasked or None}  # fmt: skip
+
+
+@api.post("/mappings/suggest")
+@endpoint(
+    scope="mappings",
+    body=SuggestBody,
+    answers=DraftSchema,
+    about="Draft a mapping from an event type and an object of a CRM, by names and types; publishes nothing.",
+    problems={404: "No such connection."},
+)
+def suggest(body: dict[str, Any]) -> Any:
+    hub = the_hub()
+    for name in (body["connection"], body["source"]):
+        if name != "any" and name not in hub.connections:
+            raise not_found(f'There is no connection "{name}"{nearest(name, hub.connections)}.')
+    connection = hub.connections[body["connection"]]
+    more = {"country": hub.config.country, "zone": hub.config.zone, "name": body["name"], "source": body["source"]}
+    try:
+        return suggestion(body["event"], connection, body["object"], Asked(), **more)
+    except ConfigError as error:
+        raise Problem(422, error.what, kind="no-draft", title="No draft") from None
 
 
 @api.get("/mappings/<name>")
