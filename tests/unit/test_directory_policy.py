@@ -29,6 +29,12 @@ ANA, BO, CY = "+34612345601", "+34612345602", "+34612345603"
 FAST = "deadline: 300 ms\n"
 
 
+@pytest.fixture
+def store_url(tmp_path: Path) -> str:
+    """SQLite: who answers is decided above the store, and what the store finds is tested on both engines elsewhere."""
+    return f"sqlite:///{tmp_path / 'patchbay.db'}"
+
+
 class Desk(Stand):
     """A directory of Ana and Bo, a CRM behind it, and pops."""
 
