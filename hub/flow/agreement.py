@@ -5,16 +5,17 @@ Where the descriptions come from is the caller's: asked now (`check --live`, dri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hub.connections import Connection, Connections
-from hub.contract import Describes, Finds, Writes
+from hub.contract import Describes, Finds, Pages, Writes
 from hub.errors import ConfigError, ConnectorError, NotFound, nearest
+from hub.flow.described import Asked
 from hub.flow.fit import TEXTS, Misfit, misfits
 from hub.language.conditions import compile_condition
-from hub.language.mapping import Mapping, Resolve
+from hub.language.mapping import Mapping, Resolve, TargetSpec
 from hub.language.paths import EVENT_SCOPE, Path, steps
 from hub.language.source import RECORD_ID
 from hub.language.yaml_source import Document, read_yaml
@@ -43,12 +44,17 @@ class Descriptions(Protocol):
     def describe(self, connection: Connection, object: str) -> Description | None: ...
 
 
-def disagreements(
-    mapping: Mapping, connections: Connections, described: Descriptions
-) -> tuple[list[Disagreement], str]:
-    """What does not fit, and why it could not be compared with the CRM (empty where it was)."""
+def disagreements(mapping: Mapping, connections: Connections) -> tuple[list[Disagreement], str]:
+    """What does not fit with what the CRM is now, and why it could not be asked (empty where it was)."""
+    found, unasked = compared(mapping, connections, Asked())
+    return [one for one in found if one.grave], unasked
+
+
+def compared(mapping: Mapping, connections: Connections, described: Descriptions) -> tuple[list[Disagreement], str]:
+    """What does not fit or may not, and why it could not be compared with the CRM (empty where it was)."""
     text = read_yaml(mapping.text, mapping.file)
     found = list(_unknown_sources(mapping, connections, text))
+    found += _wrong_list(mapping, connections, described)
     target = connections.get(mapping.target.connection)
     if target is None:
         name, line = mapping.target.connection, text.line(("target", "connection"))
@@ -71,11 +77,119 @@ class _NotKnown(Exception):
 
 
 def objects_of(mapping: Mapping, connection: str) -> tuple[str, ...]:
-    """The objects of a connection that a mapping speaks of: what it writes, and what it looks up."""
-    if mapping.target.connection != connection:
-        return ()
-    named = [mapping.target.write, *(one.object for one in mapping.resolve if one.object != PERSON)]
+    """The objects of a connection that a mapping speaks of: what it writes, what it looks up, the list that it pulls."""
+    named = []
+    if mapping.target.connection == connection:
+        named += [mapping.target.write, *(one.object for one in mapping.resolve if one.object != PERSON)]
+    if mapping.source.contact_list is not None and connection in mapping.source.connections:
+        named.append(mapping.source.contact_list.object)
     return tuple(dict.fromkeys(named))
+
+
+def list_disagreements(mapping: Mapping, source: Connection, described: Descriptions) -> list[Disagreement]:
+    """What does not fit of the list that a mapping pulls from `source`. A row may have more than its object describes, so a
+    field that is not described may go well. Raises ConnectorError."""
+    wanted = mapping.source.contact_list
+    if wanted is None or not isinstance(source.connector, Describes):
+        return []
+    text, objects = read_yaml(mapping.text, mapping.file), described.objects(source)
+    line = text.line(("source", "list"))
+    if objects and wanted.object not in objects:
+        what = f'{source.name} has no object "{wanted.object}"{nearest(wanted.object, objects)}'
+        return [Disagreement(line, what, "object", detail=wanted.object)]
+    object = described.describe(source, wanted.object)
+    known = [field.name for field in object.fields] if object is not None else mapping.member_fields
+    return [
+        Disagreement(line, f"member.{name} is not described as a field of {wanted.object}", "unread", name, grave=False)
+        for name in sorted(mapping.member_fields)
+        if name not in known
+    ]
+
+
+def _wrong_list(mapping: Mapping, connections: Connections, described: Descriptions) -> Iterator[Disagreement]:
+    """What is surely wrong with the list that a mapping pulls."""
+    for name in mapping.source.connections if mapping.source.contact_list is not None else ():
+        source, line = connections.get(name), read_yaml(mapping.text, mapping.file).line(("source", "connection"))
+        if source is None:
+            continue
+        if not isinstance(source.connector, Pages):
+            yield Disagreement(line, f"{name} ({source.manifest.title}) has no lists to pull", "verb", detail="pages")
+            continue
+        try:
+            yield from (one for one in list_disagreements(mapping, source, described) if one.grave)
+        except ConnectorError:
+            continue  # its own schedule says so
+
+
+def shared_records(mapping: Mapping, others: Iterable[Mapping]) -> list[tuple[int, str]]:
+    """Where another mapping writes the same record for the same thing: a record's key is the interaction's own, so two
+    mappings with one target object and key write one record, and what both write is the later one's. It may be meant.
+    Each with its line."""
+    text = read_yaml(mapping.text, mapping.file)
+    found = []
+    for other in others:
+        if other.name == mapping.name or not _may_meet(mapping, other):
+            continue
+        both = [name for name in mapping.fields if name in other.fields]
+        target = mapping.target
+        what = f"{other.name} writes the same {target.write} of {target.connection} for one interaction"
+        what += f", and the later one wins in: {', '.join(both)}" if both else ""
+        found.append((text.line(("target", "write")), what))
+    return found
+
+
+def notes(mapping: Mapping, running: Sequence[Mapping], on: Callable[[str], int]) -> list[str]:
+    """What a person should know who publishes `mapping` beside (or in place of one of) those that run. `on` gives how many
+    members a contact list has."""
+    told = [what for _, what in shared_records(mapping, running)]
+    before = next((one.target for one in running if one.name == mapping.name), None)
+    now, listed = mapping.target, mapping.source.contact_list is not None
+    if listed and before is not None and _place(before) != _place(now) and (members := on(mapping.name)):
+        # Which of a connector's options names the list it alone knows: taking anybody off the former list might take them
+        # off the new one.
+        where = ", ".join([f"{before.connection}/{before.write}", *(f"{k}: {v}" for k, v in before.options.items())])
+        told.append(f"the next pull sends everybody to where it writes now; the {members} contacts on the former list "
+                    f"({where}) have to be taken off there")  # fmt: skip
+    return told
+
+
+def _place(target: TargetSpec) -> tuple[str, str, dict[str, Any]]:
+    return target.connection, target.write, target.options
+
+
+def _may_meet(one: Mapping, other: Mapping) -> bool:
+    """Whether one thing that happens may have both mappings write one record."""
+    ours, theirs = one.target, other.target
+    if (ours.connection, ours.write, ours.key) != (theirs.connection, theirs.write, theirs.key):
+        return False
+    if one.source.contact_list is not None or other.source.contact_list is not None:
+        return False  # the subjects of a list are its own
+    connections, events = set(one.source.connections), {event.partition(".")[0] for event in one.source.events}
+    if connections and other.source.connections and connections.isdisjoint(other.source.connections):
+        return False
+    if events.isdisjoint(event.partition(".")[0] for event in other.source.events):
+        return False
+    return not _exclude_each_other(_when(one), _when(other))
+
+
+def _when(mapping: Mapping) -> dict[str, Any]:
+    return (mapping.document.value["source"].get("when") or {}) if mapping.when else {}
+
+
+def _exclude_each_other(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether some path has to have values that differ: `voice` here, `email` or one of `[chat, sms]` there."""
+    for path in (one.keys() & other.keys()) - {"any", "all", "not"}:
+        values = [_only(words) for words in (one[path], other[path])]
+        if all(values) and set(values[0]).isdisjoint(values[1]):
+            return True
+    return False
+
+
+def _only(words: Any) -> list[str]:
+    """The values that a path may have; empty where that cannot be told."""
+    if isinstance(words, list):
+        return [str(value) for value in words]
+    return [] if isinstance(words, dict) else [str(words)]
 
 
 def _unknown_sources(mapping: Mapping, connections: Connections, text: Document) -> Iterator[Disagreement]:

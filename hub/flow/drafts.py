@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from hub import model
 from hub.connections import Connection, Connections
 from hub.errors import ConfigError, nearest
-from hub.flow.agreement import Descriptions, Disagreement, disagreements
+from hub.flow.agreement import Descriptions, Disagreement, compared
+from hub.flow.guesses import Guess, chosen, converted, flow, id_of, placeholder, quoted, score
 from hub.flow.vocabulary import DONE, FACTS, KEYS, OF_CAMPAIGN, Fact, likeness, names_of, nearest_value
 from hub.language.examples import check_examples
 from hub.language.mapping import Mapping as Compiled
@@ -22,8 +23,6 @@ from hub.language.mapping import compile_mapping
 from hub.model import PERSON, Description, Field
 
 LEAST = 0.3  # likeness of a name below which nothing is guessed
-PLACEHOLDER = "CHANGE-ME"
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -33,15 +32,6 @@ class Draft:
     source: str
     left_out: tuple[str, ...]
     to_decide: tuple[str, ...]
-
-
-@dataclass
-class _Guess:
-    """One field as it is drafted: its words in YAML, the facts of the example, and what to say beside it."""
-
-    words: str
-    example: Mapping[str, object] = field(default_factory=dict)
-    remark: str = ""
 
 
 def draft(
@@ -86,7 +76,7 @@ class _Drafting:
         self.name = name or tail.strip("_")[:63]
         self.key = self._key()
         self.resolve = ""
-        self.guesses: dict[str, _Guess] = {}
+        self.guesses: dict[str, Guess] = {}
         self.to_decide: list[str] = []
 
     def draft(self) -> Draft:
@@ -103,8 +93,8 @@ class _Drafting:
         return Draft(compiled.text, tuple(one.name for one in self._open()), tuple(self.to_decide))
 
     def _grave(self, compiled: Compiled) -> list[Disagreement]:
-        found, _ = disagreements(compiled, Connections({self.connection.name: self.connection}), _Given(self.object))
-        return [one for one in found if one.grave]
+        found, _ = compared(compiled, Connections({self.connection.name: self.connection}), _Given(self.object))
+        return [one for one in found if one.grave and one.code != "connection"]  # the source's is the caller's to know
 
     # --- what goes where ----------------------------------------
 
@@ -146,21 +136,21 @@ class _Drafting:
             of = [object for object in objects if object in one.refers_to]
             if of:
                 first = who | {"object": of[0]}
-                self.guesses[one.name] = _Guess(_id_of(of, may_be), {"caller": who if objects[0] in of else first})
+                self.guesses[one.name] = Guess(id_of(of, may_be), {"caller": who if objects[0] in of else first})
             elif company in may_be:
                 words = f"{{ expr: \"caller.id if caller.object == '{company}' else caller.account.id\" }}"
-                self.guesses[one.name] = _Guess(words, {"caller": who | {"account": {"id": "2"}}})
+                self.guesses[one.name] = Guess(words, {"caller": who | {"account": {"id": "2"}}})
             else:
-                self.guesses[one.name] = _Guess("caller.account.id", {"caller": who | {"account": {"id": "2"}}})
+                self.guesses[one.name] = Guess("caller.account.id", {"caller": who | {"account": {"id": "2"}}})
 
     def _guess_facts(self) -> None:
         """Each fact goes to the field whose name is most like it, the surest pairs first."""
         of = "person" if self.object.object in self.connection.manifest.people else "event"
         pairs = sorted(
-            (-_score(fact, one), order, one.name)
+            (-score(fact, one), order, one.name)
             for order, fact in enumerate(FACTS)
             for one in self._open()
-            if fact.of in ("", of) and _score(fact, one) >= LEAST
+            if fact.of in ("", of) and score(fact, one) >= LEAST
         )
         fields = {one.name: one for one in self.object.fields}
         used: set[int] = set()
@@ -172,30 +162,30 @@ class _Drafting:
                 self.guesses[name] = guess
                 used.add(order)
 
-    def _guess(self, fact: Fact, one: Field) -> _Guess | None:
+    def _guess(self, fact: Fact, one: Field) -> Guess | None:
         paths = OF_CAMPAIGN.get(fact.name, fact.paths) if self.event.startswith("campaign.") else fact.paths
         if self.event.startswith("campaign.") and (fact.text or any(path.startswith("interaction.") for path in paths)):
             return None  # a contact's result may come without any interaction
         example = fact.example if paths == fact.paths else {paths[0]: next(iter(fact.example.values()))}
         if one.picklist or (one.type == "boolean" and fact.words):
-            return _chosen(fact, one, paths[0], example)
+            return chosen(fact, one, paths[0], example)
         read = paths[0] if len(paths) == 1 else f"[{', '.join(paths)}]"
         words = [f"text: {json.dumps(fact.text)}"] if fact.text else [f"from: {read}"]
-        words += _converted(fact, one)
+        words += converted(fact, one)
         if one.type in ("text", "longtext") and one.max_length and fact.name != "phone":
             words.append(f"max: {one.max_length}")
         alone = len(words) == 1 and len(paths) == 1
-        return _Guess(paths[0] if alone else f"{{ {', '.join(words)} }}", example)
+        return Guess(paths[0] if alone else f"{{ {', '.join(words)} }}", example)
 
     def _guess_required(self) -> None:
         """What a new record needs and nothing was guessed for, and a state that says: done."""
         for one in self._open():
             done = nearest_value(one, DONE) if likeness(names_of(one), ("status", "state")) >= LEAST else None
             if done is not None:
-                self.guesses[one.name] = _Guess(f"{{ value: {_quoted(done)} }}")
+                self.guesses[one.name] = Guess(f"{{ value: {quoted(done)} }}")
             elif one.required:
                 self.to_decide.append(f"{one.name} is required there, and what it should be was not guessed")
-                self.guesses[one.name] = _Guess(f"{{ value: {_quoted(_placeholder(one))} }}", remark="required: decide")
+                self.guesses[one.name] = Guess(f"{{ value: {quoted(placeholder(one))} }}", remark="required: decide")
 
     # --- the text ----------------------------------------
 
@@ -234,8 +224,8 @@ class _Drafting:
             f"  event: {self.event}",
             "target:",
             f"  connection: {self.connection.name}",
-            f"  write: {_quoted(self.object.object)}",
-            f"  key: {_quoted(self.key)} # delivering twice writes one record",
+            f"  write: {quoted(self.object.object)}",
+            f"  key: {quoted(self.key)} # delivering twice writes one record",
         ]
         if self.object.changeable is False and self.object.creatable is not False:
             lines.append("  mode: once # our user may not change records there")
@@ -243,24 +233,24 @@ class _Drafting:
             lines += [
                 "resolve:",
                 "  caller:",
-                f"    find: {_quoted(self.resolve)}",
+                f"    find: {quoted(self.resolve)}",
                 f"    by: {self._by()}",
                 "    many: none # nobody is guessed where several share a number",
             ]
         lines.append("fields:")
         for name, guess in self.guesses.items():
             remark = f" # {guess.remark}" if guess.remark else ""
-            lines.append(f"  {_quoted(name)}: {guess.words}{remark}")
+            lines.append(f"  {quoted(name)}: {guess.words}{remark}")
         left = [re.sub(r"\s", " ", one.name) for one in self._open()]
         if left:
             lines.append(f"  # nothing was found for: {', '.join(left)}")
         lines += [
             "examples:",
             "  - about: What the draft makes of an interaction.",
-            f"    given: {_flow(facts)}",
+            f"    given: {flow(facts)}",
             "    expect:",
         ]
-        lines += [f"      {_quoted(name)}: {_flow(value)}" for name, value in expect.items()]
+        lines += [f"      {quoted(name)}: {flow(value)}" for name, value in expect.items()]
         return "\n".join(lines) + "\n"
 
     def _by(self) -> str:
@@ -283,86 +273,3 @@ class _Given:
     def describe(self, connection: Connection, object: str) -> Description:  # noqa: ARG002
         """It, whatever is asked: other objects are not compared by their fields."""
         return self._description
-
-
-def _id_of(of: Sequence[str], may_be: Sequence[str]) -> str:
-    """The caller's id, where the caller is one of the objects that the field refers to."""
-    if set(may_be) <= set(of):
-        return "caller.id"
-    right = " or ".join(f"caller.object == '{object}'" for object in of)
-    return f'{{ expr: "caller.id if {right}" }}'
-
-
-def _score(fact: Fact, one: Field) -> float:
-    """How well a fact goes into a field: by name, and a little by type."""
-    if one.type not in fact.types or (one.type == "picklist" and not one.picklist):
-        return 0.0
-    alike = likeness(names_of(one), fact.called)
-    return alike - 0.05 * fact.types.index(one.type) if alike else 0.0
-
-
-def _converted(fact: Fact, one: Field) -> list[str]:
-    """The converter that the field's type needs."""
-    if fact.name == "seconds":
-        minutes = any({"minutes", "minute", "mins"} & set(words) for words in names_of(one))
-        return ["as: minutes" if minutes else "as: text" if one.type == "text" else "as: integer"]
-    if fact.convert:
-        return [f"as: {fact.convert}"]
-    return ["as: date"] if one.type == "date" else []
-
-
-def _chosen(fact: Fact, one: Field, path: str, example: Mapping[str, object]) -> _Guess | None:
-    """A table from the fact's words to the picklist's, as far as they are alike; the rest is the first value, to decide."""
-    if one.type == "boolean":
-        return _flag(fact, one, path, example)
-    table = {word: value for word, called in fact.words.items() if (value := nearest_value(one, called)) is not None}
-    if not table:
-        return None
-    given = {path: next(iter(table))}
-    if len(table) == len(fact.words):
-        if all(word == value for word, value in table.items()):
-            return _Guess(path, given)
-        return _Guess(f"{{ from: {path}, choose: {_flow(table)} }}", given)
-    rest = ", ".join(word for word in fact.words if word not in table)
-    words = f"{{ from: {path}, choose: {_flow(table)}, otherwise: {_quoted(one.picklist[0])} }}"
-    return _Guess(words, given, f"decide what {rest} should be")
-
-
-def _flag(fact: Fact, one: Field, path: str, example: Mapping[str, object]) -> _Guess | None:
-    """`direction` as true or false: true is what the field is called after, else what went out."""
-    if fact.name != "direction":
-        return None
-    called = {word for words in names_of(one) for word in words}
-    true = "inbound" if called & {"inbound", "incoming", "in"} else "outbound"
-    table = {word: word == true for word in fact.words}
-    return _Guess(f"{{ from: {path}, choose: {_flow(table)} }}", example, f"true is {true}: check it")
-
-
-def _placeholder(one: Field) -> Any:
-    if one.picklist:
-        return one.picklist[0]
-    match one.type:
-        case "boolean":
-            return False
-        case "integer" | "decimal":
-            return 0
-        case "date":
-            return "2026-01-01"
-        case "datetime":
-            return "2026-01-01T00:00:00Z"
-    return PLACEHOLDER[: one.max_length]
-
-
-def _quoted(value: Any) -> str:
-    """A value as it stands in YAML: bare where nobody could misread it."""
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in ("true", "false", "null"):
-        return value
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _flow(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_quoted(key)}: {_flow(one)}" for key, one in value.items()) + " }" if value else "{}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    return _quoted(value)

@@ -18,9 +18,9 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from hub.clock import now_ms
 from hub.connections import Connection, Connections
-from hub.errors import Rejected
+from hub.errors import ConnectorError, Rejected
 from hub.flow import alerts
-from hub.flow.agreement import Disagreement, disagreements, objects_of
+from hub.flow.agreement import Disagreement, compared, list_disagreements, objects_of
 from hub.flow.changes import OBJECT, changes
 from hub.flow.delivery import pauses
 from hub.flow.delivery.calls import Failed
@@ -85,6 +85,11 @@ class Drift:
             self._scheduler.shutdown(wait=True)
 
     # --- when ----------------------------------------
+
+    def planned(self) -> datetime | None:
+        """When it is looked for next by the clock; None: never, or it is not started."""
+        job = self._scheduler.get_job(SCHEDULE)
+        return None if job is None else job.next_run_time
 
     def fire(self, tick: int) -> bool:
         """Look at every connection for the firing at `tick` (ms), unless another node does; whether it was this one."""
@@ -170,8 +175,8 @@ class Drift:
     # --- what ----------------------------------------
 
     def compare(self, connection: str, names: Collection[str] | None = None) -> int:
-        """Compare the mappings that write to a connection (those of `names` only) with what it is now, raise and clear
-        alerts; how many could be compared."""
+        """Compare the mappings that write to a connection or pull a list there (those of `names` only) with what it is now,
+        raise and clear alerts; how many could be compared."""
         changed: dict[str, list[str]] = {}
 
         def kept(there: Connection, description: Description) -> None:
@@ -181,25 +186,42 @@ class Drift:
                 changed.update({f"{description.object} {field}": said for field, said in found.items()})
 
         asked, compared = Asked(kept), 0
-        mappings = [one for one in self._mappings.all() if one.target.connection == connection]
-        # A change is seen once: whoever writes the same object is looked at with it.
-        objects = {one.target.write for one in mappings if names is None or one.name in names}
+        mappings = [one for one in self._mappings.all() if objects_of(one, connection)]
+        # A change is seen once: whoever speaks of the same object is looked at with it.
+        objects = {
+            object for one in mappings if names is None or one.name in names for object in objects_of(one, connection)
+        }
         for mapping in mappings:
-            if mapping.target.write not in objects:
+            if objects.isdisjoint(objects_of(mapping, connection)):
                 continue
-            found, unasked = disagreements(mapping, self._connections, asked)
-            if unasked:
-                log.warning("drift_not_compared", connection=connection, mapping=mapping.name)
-                continue  # what was raised stays: nobody knows whether it is over
-            self._settle(mapping, found, changed)
-            compared += 1
+            found = self._compared(mapping, connection, asked)
+            if found is not None:
+                self._settle(mapping, connection, found, changed)
+                compared += 1
         if names is None:
             self._forget_gone(connection, {mapping.name for mapping in mappings})
         return compared
 
-    def _settle(self, mapping: Mapping, found: list[Disagreement], changed: dict[str, list[str]]) -> None:
+    def _compared(self, mapping: Mapping, connection: str, asked: Asked) -> list[Disagreement] | None:
+        """What does not fit of a mapping at a connection; None where that could not be asked."""
+        found: list[Disagreement] = []
+        unasked = ""
+        if mapping.target.connection == connection:
+            found, unasked = compared(mapping, self._connections, asked)
+        if connection in mapping.source.connections:
+            try:
+                found += list_disagreements(mapping, self._connections[connection], asked)
+            except ConnectorError as error:
+                unasked = str(error)
+        if unasked:
+            log.warning("drift_not_compared", connection=connection, mapping=mapping.name)
+            return None  # what was raised stays: nobody knows whether it is over
+        return found
+
+    def _settle(
+        self, mapping: Mapping, connection: str, found: list[Disagreement], changed: dict[str, list[str]]
+    ) -> None:
         """What breaks is raised, and what may break where the field has just changed; what is still so stays raised."""
-        connection = mapping.target.connection
         still: dict[str, Trouble] = {}
         new: list[Trouble] = []
         for one in found:
@@ -209,7 +231,7 @@ class Drift:
                 for what in changed.get(f"{object} {one.field or OBJECT}", ())
                 if one.code not in ("value", "retired") or f'"{one.detail}"' in what
             ]
-            trouble = _trouble(mapping, one, said)
+            trouble = _trouble(mapping, connection, one, said)
             still[trouble.key] = trouble
             if one.grave or said:
                 new.append(trouble)
@@ -232,14 +254,14 @@ class Drift:
             alerts.clear_alerts(self._store, gone)
 
 
-def _trouble(mapping: Mapping, one: Disagreement, changed: list[str]) -> Trouble:
+def _trouble(mapping: Mapping, connection: str, one: Disagreement, changed: list[str]) -> Trouble:
     """`Priority no longer takes "High". Priority does not take "High" (wrap_up version 3, line 31).`"""
     new = [said for said in changed if said not in one.what]
     what = f"{one.what} ({mapping.name} version {mapping.version}, line {one.line})"
     return Trouble(
-        key=f"drift {mapping.target.connection} {mapping.name} {one.code} {one.field} {one.detail}".strip(),
+        key=f"drift {connection} {mapping.name} {one.code} {one.field} {one.detail}".strip(),
         kind=DRIFT,
-        connection=mapping.target.connection,
+        connection=connection,
         mapping=mapping.name,
         field=one.field or None,
         message=f"{'; '.join(new)}: {what}" if new else what,

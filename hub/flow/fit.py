@@ -10,7 +10,7 @@ from typing import Any
 from hub.errors import nearest
 from hub.language.converters import Problem, text_of
 from hub.language.fields import FieldPlan
-from hub.language.paths import Path, kind_of
+from hub.language.paths import EVENT_SCOPE, Path, kind_of
 from hub.model import Field, FieldType
 
 LONG_ENOUGH = 4_000  # a text field of so many characters takes what people say without `max`
@@ -125,10 +125,17 @@ def _kind(plan: FieldPlan, field: Field) -> Iterator[Misfit]:
     gives: str = plan.gives
     if gives == "number" and not plan.converters and plan.made.shape.whole:
         gives = "integer"
+    if field.type == "integer" and not plan.converters and plan.made.paths and all(map(_is_id, plan.made.paths)):
+        return  # a record's id is text to the hub, also where its CRM counts records
     right = _MISMATCH.get(field.type, {}).get(gives)
     if right is not None:
         made = f"as: {plan.converters[-1].name}" if plan.converters else plan.made.words
         yield Misfit("type", f"{field.name} is {field.type}, and {made} gives {_WORDS[gives]}: write {right}")
+
+
+def _is_id(path: Path) -> bool:
+    """Whether a path gives the id of a CRM's record: a resolved one's, or the clicked one's."""
+    return path.text.endswith(".id") and (path.root not in EVENT_SCOPE.roots or path.root == "clicked")
 
 
 def _choices(plan: FieldPlan, field: Field, may_be: Callable[[Path, str], bool]) -> Iterator[Misfit]:

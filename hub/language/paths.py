@@ -23,6 +23,7 @@ Getter = Callable[[Facts], Any]
 Kind = Literal["text", "number", "boolean", "time", "list", "group", "free"]
 
 MAX_STEPS = 12
+MEMBER = "member"  # the row of a contact list
 _STEP = re.compile(r'([A-Za-z_][A-Za-z0-9_-]*|-1|[0-9]{1,3})|"([^"\n]+)"')
 
 
@@ -83,7 +84,9 @@ class Scope:
         self.roots = dict(roots)
         self.later = frozenset(later)
         self.asked: set[str] = set()  # the first words of all paths that were compiled
-        self.own_fields: dict[str, set[str]] = {}  # by resolved name, the CRM's own fields that paths speak of
+        self.own_fields: dict[
+            str, set[str]
+        ] = {}  # by resolved name or MEMBER, the CRM's own fields that paths speak of
 
     def with_records(self, names: Iterable[str]) -> Scope:
         """This scope and resolved names in it."""
@@ -109,7 +112,7 @@ class Scope:
             raise PathError(f'"{parts[0]}" is looked up after `when` has decided, so `when` cannot ask it')
         if shape is None:
             raise PathError(self._unknown(parts, 0, self.roots))
-        if shape is RECORD and len(parts) > 1 and parts[1] not in RECORD.parts:
+        if len(parts) > 1 and (parts[0] == MEMBER or (shape is RECORD and parts[1] not in RECORD.parts)):
             self.own_fields.setdefault(parts[0], set()).add(parts[1])
         getter, taken = _root(parts[0], shape.default), 1
         while taken < len(parts):
@@ -288,4 +291,4 @@ def _a(kind: Kind) -> str:
 
 
 EVENT_SCOPE = Scope(_parts(model.Facts, without=("held_since",)))  # held_since is the fold's own
-LIST_SCOPE = Scope({"member": FREE, "campaign": FREE})
+LIST_SCOPE = Scope({MEMBER: FREE, "campaign": FREE})

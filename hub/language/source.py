@@ -12,7 +12,7 @@ from apscheduler.triggers.cron import CronTrigger
 from hub import model
 from hub.errors import nearest
 from hub.language.conditions import Condition, compile_condition
-from hub.language.paths import LIST_SCOPE, Path, Scope
+from hub.language.paths import LIST_SCOPE, MEMBER, Path, Scope, steps
 from hub.language.words import At, country_code, country_of, group, path_at, right_word, seconds_of, text_at, zone_of
 from hub.language.yaml_source import Document
 
@@ -71,6 +71,12 @@ class ListSource:
     do_not_call: Path | None
     phone: tuple[Path, ...]  # in order of preference
     country: Path | str | None  # an ISO code for all, or a path; called, it gives "" where nothing is there
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The member's fields by which it is decided who may be called."""
+        paths = [path for path in (self.consent, self.do_not_call, *self.phone, self.country) if isinstance(path, Path)]
+        return tuple(steps(path.text)[1] for path in paths if path.root == MEMBER and len(steps(path.text)) > 1)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from hub.language.mapping import Rendered, TargetSpec
 from hub.model import Lookup, Quota
 from hub.store import alerts, calls
 from hub.store.database import Store
+from tests.contact_lists import stand
 from tests.stubs import (
     Rig,
     StubCrm,
@@ -143,6 +144,22 @@ def test_a_person_is_never_stopped(store: Store) -> None:
         limited_lists = limited(store, 10)
         for _ in range(10):
             called(limited_lists.connection, lambda: None, LISTS)
+
+
+def test_a_pull_stops_when_the_lists_calls_are_used_and_goes_on_where_it_was(store: Store, tmp_path: Path) -> None:
+    spring = stand(store, tmp_path)
+    for n in range(1, 8):
+        spring.crm.put(str(n), f"61234560{n}")
+    budget = spring.connections["crm"].budget
+    budget.calls_per_day = 4  # two of them are kept for wrap-ups
+    with pytest.raises(LaneSpent, match="kept for more urgent ones than lists"):
+        spring.lists.pull("spring")
+    assert budget.made_today() == {INTERACTIVE: 0, WRAP_UPS: 0, LISTS: 2}
+    assert len(spring.queued()) == 6  # pages of three
+    budget.calls_per_day = 100
+    counts = spring.lists.pull("spring")
+    assert [query.cursor for query in spring.crm.queries] == [None, "7/6"]
+    assert (counts.read, len(spring.queued()), budget.made_today()[LISTS]) == (7, 7, 3)
 
 
 # --- forecast ----------------------------------------

@@ -151,6 +151,15 @@ def test_where_nothing_was_merged_the_row_parks_with_the_crms_own_word(store: St
         assert not merged.any_of(conn, "crm")
 
 
+def test_a_row_that_is_refused_for_its_values_asks_about_no_record(store: Store) -> None:
+    crm = ForgetfulCrm()
+    crm.merges, crm.refuses = {"old": "new"}, lambda row: Rejected("note: too long", {"note": "too long"})
+    rig = naming(crm, store)
+    put_calls(store, "a")
+    rig.deliverer.run_once("crm")
+    assert rig.one().state == "parked" and crm.finds == []
+
+
 def test_a_row_that_is_refused_twice_is_not_sent_a_third_time(store: Store) -> None:
     crm = ForgetfulCrm()
     crm.merges = {"old": "new"}

@@ -11,7 +11,8 @@ from hub.config import ConnectionConfig
 from hub.connections import Connection, Connections
 from hub.contract import Manifest
 from hub.errors import NotFound, Unavailable
-from hub.flow.agreement import Disagreement, disagreements
+from hub.flow.agreement import Disagreement
+from hub.flow.agreement import compared as all_of
 from hub.flow.described import Asked
 from hub.model import Description, Field, Lookup, Receipt, Record, Row, Target
 from tests.unit.language.mapping_texts import mapping
@@ -64,10 +65,10 @@ class Crm:
 
 
 def compared(crm: Crm | None = None, **parts: Any) -> list[Disagreement]:
-    """The disagreements of a small mapping with the CRM."""
+    """What does not fit of a small mapping with the CRM."""
     parts.setdefault("target", {"connection": "crm", "write": "task", "key": "Key__c"})
     connection = Connection("crm", ConnectionConfig("crm", "crm", {}), crm or Crm())  # type: ignore[arg-type]
-    found, unasked = disagreements(mapping(**parts), Connections({"crm": connection}), Asked())
+    found, unasked = all_of(mapping(**parts), Connections({"crm": connection}), Asked())
     assert unasked == ""
     return found
 
@@ -169,6 +170,13 @@ def test_keys_and_what_a_new_record_needs() -> None:
     assert "contact.Mail is not unique, so it is no key; unique: No" in one.what
 
 
+def test_a_records_id_goes_where_a_crm_counts_its_records() -> None:
+    who = {"who": {"find": "contact", "by": {"id": "clicked.id"}}}
+    for path in ("who.id", "who.account.id", "clicked.id"):
+        assert compared(fields={"Seconds": path, "WhoId": "who.id"}, resolve=who) == [], path
+    assert len(said("Seconds", "interaction.id")) == 1
+
+
 def test_a_reference_to_another_kind_of_record() -> None:
     who = {"who": {"find": "task", "by": {"id": "clicked.id"}}}
     [one] = compared(fields={"WhoId": "who.id"}, resolve=who)
@@ -215,9 +223,9 @@ def test_who_does_not_answer_is_not_held_against_the_mapping() -> None:
     connections = Connections({"crm": Connection("crm", ConnectionConfig("crm", "crm", {}), crm)})  # type: ignore[arg-type]
     target = {"connection": "crm", "write": "task", "key": "Key__c"}
     crm.error = Unavailable("down")
-    assert disagreements(mapping(target=target), connections, Asked()) == ([], "crm: down")
+    assert all_of(mapping(target=target), connections, Asked()) == ([], "crm: down")
     crm.error = NotFound("there is no task")
-    [gone], unasked = disagreements(mapping(target=target), connections, Asked())
+    [gone], unasked = all_of(mapping(target=target), connections, Asked())
     assert (gone.code, gone.what, unasked) == ("object", "there is no task", "")
 
 
@@ -228,3 +236,15 @@ def test_fields_of_a_record_that_are_read_and_not_described() -> None:
     assert (one.grave, one.what) == (
         False, 'who.Mial is never there: contact has no field "Mial", did you mean "Mail"?',
     )  # fmt: skip
+
+
+def test_a_list_is_pulled_from_where_there_is_one() -> None:
+    source = {"connection": "crm", "list": "tusk"}
+    fields = {"Comments": "member.note"}
+    crm = Crm()
+    [no_lists] = compared(crm, source=source, fields=fields)
+    assert no_lists.what == "crm (Crm) has no lists to pull"
+    crm.pages = lambda query: iter(())  # type: ignore[attr-defined]
+    [unknown] = compared(crm, source=source, fields=fields)
+    assert unknown.what == 'crm has no object "tusk", did you mean "task"?'
+    assert compared(crm, source=source | {"list": "task"}, fields=fields) == []

@@ -67,6 +67,13 @@ def test_the_directory_that_it_declares_is_one(tmp_path: Path) -> None:
     assert problem == ""
 
 
+def test_the_shares_of_a_days_calls_are_settings(tmp_path: Path) -> None:
+    file = tmp_path / "hub.yaml"
+    file.write_text("country: ES\n" + shown(HOW_TO / "keep-a-days-calls-and-credentials.md", "yaml"))
+    crm = load_config({"PATCHBAY_CONFIG": str(file)}).connections["crm"]
+    assert (crm.calls_per_day, crm.kept_for_interactive, crm.kept_for_wrap_ups) == (20_000, 20, 50)
+
+
 @pytest.mark.parametrize("page", [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):

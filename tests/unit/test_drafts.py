@@ -11,7 +11,7 @@ from hub.config import ConnectionConfig
 from hub.connections import Connection, Connections
 from hub.contract import Manifest
 from hub.errors import ConfigError
-from hub.flow.agreement import disagreements
+from hub.flow.agreement import compared
 from hub.flow.described import Asked
 from hub.flow.drafts import Draft, draft, suggestion
 from hub.flow.vocabulary import likeness, words_of
@@ -79,7 +79,7 @@ def proven(event: str, connection: Connection, description: Description) -> tupl
     mapping = compile_mapping(made.source, country="ES")
     [result] = run_examples(mapping)
     assert result.passed, result.differences
-    found, _ = disagreements(mapping, Connections({connection.name: connection}), Asked())
+    found, _ = compared(mapping, Connections({connection.name: connection}), Asked())
     assert [one.what for one in found if one.grave] == []
     return made, mapping
 

@@ -155,6 +155,25 @@ def test_one_firing_across_nodes_and_none_while_paused(watched: Watched) -> None
     assert len(watched.crm.asked) == asked + 1
 
 
+@pytest.mark.parametrize(("hours", "planned"), [(24, True), (0.5, True), (0, False)])
+def test_the_clock_is_the_same_on_every_node(store: Store, hours: float, planned: bool) -> None:
+    watched = Watched(store)
+    one, other = (Drift(store, watched.connections, watched.mappings, watched.described, hours) for _ in range(2))
+    one.start()
+    other.start()
+    try:
+        moments = [moment for moment in (one.planned(), other.planned()) if moment is not None]
+        assert len(moments) == (2 if planned else 0)
+        assert all(moment.timestamp() % (hours * 3600) == 0 for moment in moments)
+        if planned:
+            watched.becomes("Priority", picklist=("Normal",))
+            one._fire()  # what the clock does
+            assert len(watched.raised()) == 1
+    finally:
+        one.close()
+        other.close()
+
+
 def test_what_was_described_last_serves_offline_and_the_cache_has_an_age(watched: Watched) -> None:
     connection = watched.connections["crm"]
     asked = len(watched.crm.asked)
@@ -253,3 +272,37 @@ def test_each_change_has_its_words() -> None:
     ):
         before, after = (Description(object="o", label="o", fields=(f,)) for f in (was, replace(was, **what)))
         assert changes(before, after) == {"X": [said]}
+
+
+# --- the lists that are pulled ----------------------------------------
+
+
+def test_a_field_that_a_contact_list_reads_and_that_goes(store: Store) -> None:
+    watched = Watched(store)
+    watched.crm.pages = lambda query: iter(())  # type: ignore[attr-defined]
+    phones = (Field(name="Mobile", type="phone"), Field(name="Consent", type="boolean"))
+    watched.crm.fields += phones
+    source = {"connection": "crm", "list": "task", "phone": ["member.Mobile"], "consent": "member.Consent"}
+    to = {"connection": "dialer", "write": "contact_list", "key": "id"}
+    fields = {"A": "member.Mobile", "B": "member.of_the_person"}
+    watched.mappings.publish(text(mapping="to_dialer", source=source, target=to, fields=fields), "tests")
+    assert watched.drift.compare("crm") == 2
+    assert watched.raised() == [], "a row may have more than is described"
+    watched.becomes("Consent")
+    for _ in range(2):
+        watched.drift.compare("crm")
+        [(mapping, field, message)] = watched.raised()
+        assert (mapping, field) == ("to_dialer", "Consent")
+        assert message.startswith(
+            "Consent is gone: member.Consent is not described as a field of task (to_dialer version 1"
+        )
+    watched.crm.fields += (phones[1],)
+    watched.drift.compare("crm")
+    assert watched.raised() == []
+    gone = text(mapping="to_dialer", source=source | {"list": "tusk"}, target=to, fields=fields)
+    watched.mappings.publish(gone, "tests")
+    watched.drift.compare("crm")
+    assert [message.partition(" (")[0] for _, _, message in watched.raised()] == [
+        'crm has no object "tusk", did you mean "task"?'
+    ]
+    watched.drift.close()

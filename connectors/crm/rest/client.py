@@ -75,15 +75,12 @@ class Client:
         """A request."""
         return Call(profile, at, value, roots)
 
-    def batch(self, profile: Profile, at: Place, value: dict[str, Any]) -> Call:
+    def batch(self, profile: Profile, at: Place, value: dict[str, Any], roots: tuple[str, ...]) -> tuple[Call, Piece]:
         """A request whose JSON body holds the rows."""
         if "json" in value or "form" in value:
             raise profile.error(at, "a batch's body is made of `rows` and `row`")
-        return Call(profile, at, value | {"json": "rows"}, ("rows", "options"))
-
-    def row(self, profile: Profile, at: Place, value: Any, roots: tuple[str, ...]) -> Piece:
-        """One row, as a part of the JSON body."""
-        return body_of(profile, at, value, roots)
+        row = body_of(profile, (*at, "row"), value.pop("row"), roots)
+        return Call(profile, at, value | {"json": "rows"}, ("rows", "options")), row
 
     def asked(
         self, call: Call, facts: Mapping[str, Any], *, changes: bool, none: Nothing | None = None, at: str = ""

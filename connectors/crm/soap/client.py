@@ -70,16 +70,16 @@ class Client:
         """An operation."""
         return Operation(profile, at, value, roots)
 
-    def batch(self, profile: Profile, at: Place, value: dict[str, Any]) -> Operation:
+    def batch(
+        self, profile: Profile, at: Place, value: dict[str, Any], roots: tuple[str, ...]
+    ) -> tuple[Operation, Piece]:
         """An operation whose parts hold the rows."""
         if "with" in value:
             raise profile.error(at, "a batch's parts are made of `rows` and `row`")
-        return Operation(profile, at, value | {"with": "rows"}, ("rows", "options"))
-
-    def row(self, profile: Profile, at: Place, value: Any, roots: tuple[str, ...]) -> Piece:
-        """One row, as a part."""
-        made = body_of(profile, at, value, roots)
-        return lambda facts: _sendable(made(facts))
+        made = body_of(profile, (*at, "row"), value.pop("row"), roots)
+        return Operation(profile, at, value | {"with": "rows"}, ("rows", "options")), lambda facts: _sendable(
+            made(facts)
+        )
 
     def asked(
         self,

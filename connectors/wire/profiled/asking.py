@@ -47,11 +47,11 @@ class Asks(Protocol):
     def call(self, profile: Profile, at: Place, value: dict[str, Any], roots: tuple[str, ...]) -> Any:
         """A declared call, compiled; `roots` are the names that it may speak of."""
 
-    def batch(self, profile: Profile, at: Place, value: dict[str, Any]) -> Any:
-        """A call for many rows: it is given `rows`, a group with the list of them under the profile's name for it."""
+    def batch(self, profile: Profile, at: Place, value: dict[str, Any], roots: tuple[str, ...]) -> tuple[Any, Piece]:
+        """A call for many rows, and how each row looks (`row` of `value`, which may speak of `roots`).
 
-    def row(self, profile: Profile, at: Place, value: Any, roots: tuple[str, ...]) -> Piece:
-        """How one row of a batch looks."""
+        The call is given `rows`, a group with the list of them under the profile's name for it.
+        """
 
     def asked(
         self, call: Any, facts: Mapping[str, Any], *, changes: bool, none: Nothing | None = None, at: str = ""

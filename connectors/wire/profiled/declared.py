@@ -74,6 +74,7 @@ class DeclaredObject:
     account: tuple[str, Piece, Piece | None] | None
     told: Mapping[str, Piece]
     links: Mapping[str, Piece] = field(default_factory=dict)
+    whole: bool = True  # whether `fields` are all that it has
 
     @property
     def description(self) -> Description:
@@ -139,7 +140,7 @@ class DeclaredObject:
 
 
 class Declared(Mapping[str, DeclaredObject]):
-    """All objects of a profile. `more`: words that the connector reads of an object itself."""
+    """All objects of a profile. `more`: words by which the connector knows further fields of an object."""
 
     def __init__(self, profile: Profile, words: Mapping[str, Any], more: tuple[str, ...] = ()) -> None:
         self._objects: dict[str, DeclaredObject] = {}
@@ -213,6 +214,7 @@ def _object(profile: Profile, at: Place, name: str, value: Any, more: tuple[str,
         country=piece("country"),
         account=_account(profile, (*at, "account"), words.get("account")),
         told={word: made for word in ("owner", "open_cases", *_MOMENTS) if (made := piece(word)) is not None},
+        whole=not any(word in words for word in more),
         links={kind: filled(profile, (*at, "links", kind), told, LINK, encoded) for kind, told in links.items()},
     )
 
@@ -244,7 +246,7 @@ def checked_fields(one: DeclaredObject, fields: Mapping[str, Any]) -> None:
     """Refuse what the object does not have. Raises Rejected. An object that declares no fields takes any."""
     known = {field.name for field in one.fields}
     strange = {name: f'{one.name} has no field "{name}"{nearest(name, known)}' for name in fields if name not in known}
-    if known and strange:
+    if known and strange and one.whole:
         raise Rejected("; ".join(strange.values()), strange)
 
 

@@ -193,7 +193,7 @@ class Writer:
         id = row.key if target.key == "id" else there[0].id if there else None
         facts = _facts(target, row) | {"id": id}
         if row.action == "remove":
-            return self._removed(one, row, facts, known=bool(id))
+            return self._removed(one, row, facts | {"fields": {}}, known=bool(id))
         if target.key != "id" and (way := self._ones.get((one.name, "upsert"))):
             return self._sent(way, one, row, facts, "updated")
         if id is None:
@@ -260,9 +260,8 @@ def _many(profile: Profile, at: Place, value: Any, asks: Asks) -> Many:
     name, of = words.pop("rows"), words.pop("of")
     if not isinstance(of, int) or isinstance(of, bool) or not 1 <= of <= 10_000:
         raise profile.error((*at, "of"), "`of` is how many rows a request takes, from 1 to 10000")
-    row = asks.row(profile, (*at, "row"), words.pop("row"), ROOTS)
     results = profile.path((*at, "results"), words.pop("results"), asks.roots)
     errors = Failures(profile, (*at, "result", "errors"), told.get("errors", []), RESULT, "the CRM")
-    call = asks.batch(profile, at, words)
+    call, row = asks.batch(profile, at, words, ROOTS)
     return Many(call, str(name), row, of, results, piece("key"), piece("id"), condition("created"), condition("failed"),
                 errors)  # fmt: skip

@@ -74,7 +74,7 @@ class QuotaSchema(Schema):
     seen_at = Moment()
 
 
-class StandingSchema(Schema):
+class CredentialsSchema(Schema):
     """How our credentials stand there."""
 
     state = wire.String(metadata={"enum": ["good", "expiring", "refused", "unknown"]})
@@ -100,7 +100,7 @@ class ConnectionSchema(Schema):
     calls_per_day = wire.Integer(allow_none=True)
     budget = wire.Nested(BudgetSchema)
     quotas = wire.List(wire.Nested(QuotaSchema))
-    credentials = wire.Nested(StandingSchema)
+    credentials = wire.Nested(CredentialsSchema)
     queue = wire.Nested(QueueSchema)
 
 
@@ -184,7 +184,7 @@ def check(name: str) -> Any:
 @endpoint(
     scope="connections",
     answers=ComparedSchema,
-    about="Compare every published mapping that writes there with what the system is now; raise and clear alerts.",
+    about="Compare every published mapping that writes or pulls there with what it is now; raise and clear alerts.",
     problems={404: "Not there, or its connector does not describe itself."},
 )
 def compare(name: str) -> Any:
@@ -255,5 +255,5 @@ def _one(there: Connection) -> dict[str, Any]:
 def _known(name: str) -> Connection:
     hub = the_hub()
     if name not in hub.connections:
-        raise not_found(f'There is no connection "{name}"{nearest(name, hub.connections)}.')
+        raise not_found(f'There is no connection "{name}"{nearest(name, hub.connections) or "."}')
     return hub.connections[name]

@@ -15,8 +15,10 @@ import pytest
 from connectors.crm.tryton import Tryton as Connector
 from hub.clock import now
 from hub.config import ConnectionConfig
+from hub.connections import Connection
 from hub.contract import Tools
 from hub.errors import Ambiguous, CredentialsRefused, NotFound, NotPermitted, Rejected, Unsupported
+from hub.flow.drafts import draft
 from hub.model import PERSON, Lookup, Query, Row, Target
 from hub.session import open_session
 from sandbox.tryton_sample import Client
@@ -80,6 +82,17 @@ def test_describe_asks_each_time_and_writing_does_not(bench: Bench) -> None:
     bench.calls = 0
     bench.connector.write(NOTES, [bench.peer.row(a_key(), "hello")])
     assert bench.calls == 2  # search, create
+
+
+def test_a_mapping_can_be_drafted_for_each_object(bench: Bench) -> None:
+    connection = Connection("tryton", ConnectionConfig("tryton", "tryton", {}), bench.connector)
+    drafts = {
+        object: draft("interaction.wrapped_up", connection, bench.connector.describe(object), country="ES")
+        for object in bench.connector.objects()
+    }
+    note = drafts["ir.note"].source
+    for words in ("key: key", "party: caller.id", "message: { from: [wrap_up.comment, interaction.summary]"):
+        assert words in note, note
 
 
 def test_fields_that_are_asked_for_are_on_the_record(bench: Bench) -> None:
