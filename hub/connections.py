@@ -12,6 +12,7 @@ from hub.config import Config, ConnectionConfig
 from hub.contract import Connector, Manifest, Tools, capabilities
 from hub.errors import Unavailable
 from hub.installed import connector_class
+from hub.language.profile import Profile
 from hub.session import open_session
 from hub.store.database import Store
 
@@ -80,6 +81,7 @@ def open_connections(config: Config, store: Store) -> Connections:
             country=config.country,
             public_url=config.public_url,
             engine=store.engine,
+            profile=lambda file: Profile(file, config.country, config.zone),
             quota=budget.told,
             wait=wait,
         )

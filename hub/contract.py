@@ -7,7 +7,7 @@ exists; `capabilities` reads them off the class, so the list cannot lie. Connect
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from threading import Event as Stop
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -16,6 +16,7 @@ import requests
 from msgspec import Struct
 from sqlalchemy import Engine
 
+from hub.errors import Unsupported
 from hub.model import (
     Description,
     DialReceipt,
@@ -32,14 +33,15 @@ from hub.model import (
     Target,
 )
 
-SettingKind = Literal["text", "url", "integer", "number", "boolean", "secret", "secrets", "list"]
+SettingKind = Literal["text", "url", "integer", "number", "boolean", "secret", "secrets", "list", "file"]
 Idempotency = Literal["native-upsert", "client-id", "create-only-precondition", "search-then-write"]
 
 
 class Setting(Struct, frozen=True, kw_only=True):
     """One setting: it gives the check at start, the generated manual, masking and (later) the console's form.
 
-    `secrets` is one secret or a list of them, newest first; `list` is a list of texts.
+    `secrets` is one secret or a list of them, newest first; `list` is a list of texts; `file` is a file that is there, its
+    path absolute or from the settings' own folder.
     """
 
     name: str
@@ -85,6 +87,35 @@ class HookRequest(Struct, frozen=True, kw_only=True):
     received_at: datetime
 
 
+Piece = Callable[[Mapping[str, Any]], Any]
+Place = tuple[str | int, ...]
+
+
+class Profile(Protocol):
+    """The file of a connector that is made by configuration alone, in the house's language (`hub.language.profile`).
+
+    Pieces are compiled when the hub starts; each raises ConfigError with file and line. `roots` are the names that a piece
+    may speak of, and so the names of what it is given.
+    """
+
+    value: Any  # the whole file as plain data
+    folder: str
+
+    def error(self, at: Place, what: str) -> Exception: ...
+
+    def group(self, at: Place, value: Any, known: Iterable[str], needed: Iterable[str] = ()) -> dict[str, Any]: ...
+
+    def field(self, at: Place, value: Any, roots: Iterable[str]) -> Piece: ...
+
+    def path(self, at: Place, value: Any, roots: Iterable[str]) -> Piece: ...
+
+    def condition(self, at: Place, value: Any, roots: Iterable[str]) -> Callable[[Mapping[str, Any]], bool]: ...
+
+
+def _no_profile(file: str) -> Profile:
+    raise Unsupported(f"nobody reads profiles here: {file}")
+
+
 def _unheard(quota: Quota) -> None:
     """What is told of a quota where nobody listens."""
 
@@ -102,6 +133,7 @@ class Tools(Struct, frozen=True, kw_only=True):
     country: str  # ISO code for numbers written nationally
     public_url: str  # where people reach this hub
     engine: Engine | None = None  # the hub's own store; only the embedded CRM, which lives there, uses it
+    profile: Callable[[str], Profile] = _no_profile  # read a profile's file
     quota: Callable[[Quota], None] = _unheard  # tell what the vendor says of its own limits, whenever it does
     wait: Callable[[float], None] = (
         _no_time  # let time pass while the vendor works on a job of ours; seconds, no longer

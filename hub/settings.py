@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -112,6 +113,12 @@ def _secrets(value: Any) -> tuple[Secret, ...]:
     return tuple(_secret(one) for one in values)
 
 
+def _file(value: Any) -> str:
+    if not isinstance(value, str) or not Path(value).is_file():
+        raise WrongValue("a file that is there")
+    return value
+
+
 def _list(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
@@ -129,4 +136,5 @@ _KINDS: Mapping[str, Callable[[Any], Any]] = {
     "secret": _secret,
     "secrets": _secrets,
     "list": _list,
+    "file": _file,
 }

@@ -10,24 +10,26 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from typing import IO, cast
 
 import click
 
 from hub.credentials import with_credentials
 
-SANDBOXES = ("softphone", "tryton")
+GROUP = "patchbay.sandboxes"
 READY_SECONDS = 15.0
 END_SECONDS = 5.0
 PR_SET_PDEATHSIG = 1
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
-@click.argument("name", type=click.Choice(SANDBOXES))
+@click.argument("name", type=click.Choice(sorted({entry.name for entry in entry_points(group=GROUP)})))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def sandbox(name: str, options: tuple[str, ...]) -> None:
     """Run the stand-in NAME until it is ended; `patchbay sandbox NAME --help` says what it takes."""
-    command = [sys.executable, "-m", f"sandbox.{name}", *options]
+    (module,) = {entry.value for entry in entry_points(group=GROUP, name=name)}
+    command = [sys.executable, "-m", module, *options]
     os.execve(command[0], command, with_credentials(os.environ))  # noqa: S606
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import socket
 import struct
 import threading
@@ -204,5 +205,5 @@ def _broken_off(environ: WSGIEnvironment) -> Iterable[bytes]:
     """The connection ends without an answer: a reset, where the platform can make one."""
     connection: socket.socket = environ["werkzeug.socket"]
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
+    os.close(connection.detach())  # closing it would wait for those who still hold its files
     raise ConnectionAbortedError

@@ -28,7 +28,7 @@ class Sandbox(Protocol):
 
     faults: Faults
 
-    def app(self, url: str) -> WSGIApplication:
+    def app(self, url: str, /) -> WSGIApplication:
         """The vendor's web service, told where it is reached (it stands in answers, without a slash at the end)."""
 
     def credentials(self) -> Mapping[str, Any]:
@@ -61,12 +61,12 @@ def serving(sandbox: Sandbox, *, port: int = 0, tls: bool = False, folder: Path 
             HOST, port, lambda environ, start: late[0](environ, start), threaded=True, request_handler=_Quiet,
             ssl_context=context,
         )  # fmt: skip
+        closing.callback(server.server_close)
         server.daemon_threads = True  # type: ignore[attr-defined]
         url = f"{'https' if tls else 'http'}://{'localhost' if tls else HOST}:{server.server_port}"
         late.append(FaultyApp(sandbox.app(url), sandbox.faults))
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
-        closing.callback(server.server_close)
         closing.callback(thread.join, 10)
         closing.callback(server.shutdown)
         yield Served(url, ca_file, sandbox)
@@ -93,5 +93,5 @@ class _Quiet(WSGIRequestHandler):
     def handle(self) -> None:
         try:
             super().handle()
-        except (ConnectionError, ssl.SSLError):
+        except OSError:  # the other side hung up, or a fault broke the connection off
             self.close_connection = True

@@ -32,6 +32,7 @@ from hub.config import ConnectionConfig
 from hub.contract import Connector, HookRequest, Tools
 from hub.errors import PatchbayError
 from hub.installed import connector_class
+from hub.language.profile import Profile
 from hub.language.yaml_source import read_yaml
 from hub.model import DialRequest, Lookup, Query, Row, Target
 from hub.session import open_session
@@ -121,13 +122,18 @@ def play(scenario: Scenario) -> None:
     assert problem is None, f"{scenario.file.name}: {problem}"
 
 
-def built(name: str, settings: dict[str, Any], private_network: bool = True, engine: Any = None) -> Connector:
+def built(
+    name: str, settings: dict[str, Any], private_network: bool = True, engine: Any = None, ca_file: str = ""
+) -> Connector:
     """The connector `name` as the hub builds it, with the defaults of its settings."""
     kind = connector_class(name)
     full = {setting.name: setting.default for setting in kind.manifest.settings} | settings
-    config = ConnectionConfig("crm", name, full, timeout_seconds=10.0, private_network=private_network)
+    config = ConnectionConfig(
+        "crm", name, full, timeout_seconds=10.0, ca_file=ca_file or None, private_network=private_network
+    )
     return kind(full, Tools(connection="crm", session=open_session(config), now=now, country="ES",
-                            public_url="https://hub.example", engine=engine))  # fmt: skip
+                            public_url="https://hub.example", engine=engine,
+                            profile=lambda file: Profile(file, "ES", "Europe/Madrid")))  # fmt: skip
 
 
 class Script:

@@ -11,15 +11,15 @@ import datetime as dt
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
 from msgspec import Struct
 
+from connectors.wire import answers
+from connectors.wire.answers import moment, nothing_done, retry_after
 from hub.errors import (
     ConnectorError,
     CredentialsRefused,
@@ -29,7 +29,6 @@ from hub.errors import (
     Rejected,
     Throttled,
     Unavailable,
-    UnknownOutcome,
 )
 
 # What a status means where nothing of the call was done. 404 is a wrong database name or a server before 8.0: no row's
@@ -78,7 +77,7 @@ class Rpc:
 
     def read(self, method: str, *params: Any) -> Any:
         """The result of a method that changes nothing: whatever goes wrong on the way, nothing was done."""
-        with _nothing_done():
+        with nothing_done():
             return self._called(method, params, changes=False)
 
     def change(self, method: str, *params: Any) -> Any:
@@ -87,7 +86,7 @@ class Rpc:
 
     def version(self) -> str:
         """Tryton's series, such as `8.2`."""
-        with _nothing_done():
+        with nothing_done():
             answer = self._posted(f"{self._root}/rpc/", "common.server.version", [])
         return str(_result(answer, "common.server.version", changes=False))
 
@@ -96,7 +95,7 @@ class Rpc:
         with self._lock:
             if self._signed_in is None or self._signed_in is instead_of:
                 self._signed_in = None
-                with _nothing_done():
+                with nothing_done():
                     self._signed_in = self._new_session()
             return self._signed_in
 
@@ -135,26 +134,17 @@ class Rpc:
             allow_redirects=False,
         )
         if date := answer.headers.get("Date"):
-            self.server_time = _moment(date) or self.server_time
+            self.server_time = moment(date) or self.server_time
         return answer
-
-
-@contextmanager
-def _nothing_done() -> Iterator[None]:
-    """Every call is a POST, so the session cannot know that this one changes nothing: here it is said."""
-    try:
-        yield
-    except UnknownOutcome as error:
-        raise Unavailable(str(error)) from error
 
 
 def _result(answer: requests.Response, method: str, changes: bool) -> Any:
     status = answer.status_code
     if status == 429:
-        raise Throttled("Tryton takes no more calls just now", _retry_after(answer))
+        raise Throttled("Tryton takes no more calls just now", retry_after(answer))
     if kind := STATUSES.get(status):
         raise kind(f"Tryton answers {status} to {method}: {_NOTES.get(status, 'refused')}")
-    lost = UnknownOutcome if changes else Unavailable
+    lost = answers.lost(changes)
     if status >= 500:
         raise lost(f"Tryton answers {status} to {method}")
     if status != 200:  # a redirect to somebody's sign-in page, say: Tryton never saw the call
@@ -202,21 +192,6 @@ def _fields(message: str) -> dict[str, str]:
     if labelled:
         return {labelled.group(1).lower().replace(" ", "_"): message}
     return {name: message for words, name in _WORDED.items() if words in message}
-
-
-def _retry_after(answer: requests.Response) -> float | None:
-    text = answer.headers.get("Retry-After", "")
-    if text.isdecimal():
-        return float(text)
-    until, said_at = _moment(text), _moment(answer.headers.get("Date", ""))
-    return max(0.0, (until - said_at).total_seconds()) if until and said_at else None
-
-
-def _moment(text: str) -> dt.datetime | None:
-    try:
-        return parsedate_to_datetime(text).astimezone(dt.UTC)
-    except ValueError:
-        return None
 
 
 def _typed(value: Any) -> Any:

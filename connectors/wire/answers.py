@@ -1,0 +1,54 @@
+"""What any vendor's HTTP answer has: when to come again, and a body that may not be what it should."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+
+from hub.errors import Unavailable, UnknownOutcome
+
+
+@contextmanager
+def nothing_done() -> Iterator[None]:
+    """A POST that changes nothing: the session cannot know that, here it is said."""
+    try:
+        yield
+    except UnknownOutcome as error:
+        raise Unavailable(str(error)) from error
+
+
+def lost(changes: bool) -> type[Unavailable]:
+    """What it is when an answer is missing or unreadable: where the call changes something, nobody knows."""
+    return UnknownOutcome if changes else Unavailable
+
+
+def json_of(answer: requests.Response, who: str, *, changes: bool) -> Any:
+    """The answer's JSON; `who` names the vendor in the message. A page of HTML, or half an answer, is none of theirs."""
+    try:
+        return json.loads(answer.content)
+    except ValueError as error:
+        kind = answer.headers.get("Content-Type", "").partition(";")[0] or "no type"
+        raise lost(changes)(f"{who} answers {answer.status_code} with {kind} that cannot be read as JSON") from error
+
+
+def retry_after(answer: requests.Response) -> float | None:
+    """Seconds until the vendor wants to be asked again: `Retry-After` as a number or as a date (RFC 9110, 10.2.3)."""
+    text = answer.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
+    until, said_at = moment(text), moment(answer.headers.get("Date", ""))
+    return max(0.0, (until - said_at).total_seconds()) if until and said_at else None
+
+
+def moment(text: str) -> dt.datetime | None:
+    """An HTTP date as UTC; None where it is none."""
+    try:
+        return parsedate_to_datetime(text).astimezone(dt.UTC)
+    except ValueError:
+        return None
