@@ -28,7 +28,7 @@ screen_pop: screen_pop.yaml
 connections:
   crm: {{ connector: people, url: "{url}", private_network: true, timeout_seconds: 5 }}
 """
-TABLE = "deadline: 400 ms\n"
+TABLE = "deadline: 3 seconds\n"
 DIRECTORY = """\
 connections:
   crm:
@@ -113,7 +113,7 @@ def test_a_crm_that_hangs_costs_an_old_directory_one_deadline_and_then_nothing(
     began = time.monotonic()
     for _ in range(5):
         assert popped(whole, ANA) == ("one", [("1", "directory")], [])
-    assert time.monotonic() - began < 5 * 0.4
+    assert time.monotonic() - began < 3
     people.hangs.set()
 
 

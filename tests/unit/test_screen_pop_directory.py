@@ -26,7 +26,7 @@ def popping(store: Store, tmp_path: Path) -> Iterator[Popping]:
     """Builds a ScreenPop whose directory has everything that the stub connections have; asking one of them fails."""
     opened: list[ScreenPop] = []
 
-    def build(connections: Connections, table: str = live.FAST, **more: Any) -> ScreenPop:
+    def build(connections: Connections, table: str = live.PATIENT, **more: Any) -> ScreenPop:
         for connection in connections.values():
             if isinstance(connection.connector, StubCrm):
                 _pull_instead_of_find(connection.connector)
