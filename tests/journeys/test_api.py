@@ -488,6 +488,10 @@ def test_a_connection_is_compared_with_its_mappings(whole: WholeHub) -> None:
     assert [(one["mapping"], one["field"]) for one in said["alerts"]] == [("wrap_up", "coment")]
     whole.program.post("/mappings/wrap_up/rollback", {"version": 1})
     assert whole.program.post("/connections/crm/compare")["alerts"] == []
+    uncut = WRAP_UP.replace("  comment: wrap_up.comment", "  queue: interaction.queue")
+    checked = whole.program.post("/mappings/check", {"source": uncut})
+    assert checked["ok"] is True
+    assert any("nothing cuts interaction.queue: write max: 200" in hint["problem"] for hint in checked["hints"])
     whole.program.post("/connections/platform/compare", status=404)
 
 
