@@ -17,6 +17,9 @@ from hub.desk.screen_pop import ScreenPop
 from hub.errors import PatchbayError
 from hub.flow.delivery.deliver import Deliverer
 from hub.flow.described import Described
+from hub.flow.directory.known import Directory
+from hub.flow.directory.load import DirectoryPulls
+from hub.flow.directory.resolving import resolving
 from hub.flow.drift import Drift
 from hub.flow.intake.accept import Acceptor
 from hub.flow.lists.pull import ContactLists
@@ -52,12 +55,14 @@ class Hub:
             self.own_numbers = OwnNumbers(self.store, config)
             closing.callback(self.own_numbers.close)
             self.acceptor = Acceptor(self.store, self.mappings, config.country, self.own_numbers.learn)
+            self.directory_pulls = DirectoryPulls(self.store, self.connections, config)
+            self.directory = Directory(self.store, self.connections, self.directory_pulls.plan)
             self.described = Described(self.store)
             self.drift = Drift(self.store, self.connections, self.mappings, self.described, config.drift_hours)
             self.read_back = ReadBack(self.store, self.connections, self.described, config.country)
             self.deliverer = Deliverer(
                 self.store,
-                self.connections,
+                resolving(self.connections, self.directory),
                 self.mappings,
                 config,
                 watchers=(self.drift.saw_refusals, self.read_back.saw),
@@ -65,10 +70,14 @@ class Hub:
             )
             self.lists = ContactLists(self.store, self.connections, self.mappings, config)
             self.watch = Watch(self.store, self.connections, config)
-            self.schedules = Schedules(self.store, self.mappings, self.lists, config.zone)
-            self.screen_pop = ScreenPop(self.store, self.connections, config, self.own_numbers)
+            self.schedules = Schedules(self.store, self.lists, self.directory_pulls, zone=config.zone)
+            self.screen_pop = ScreenPop(
+                self.store, self.connections, config, self.own_numbers, directory=self.directory
+            )
             closing.callback(self.screen_pop.close)
-            self.dialer = Dialer(self.store, self.connections, config, self.own_numbers, self.screen_pop.asking)
+            self.dialer = Dialer(
+                self.store, self.connections, config, self.own_numbers, self.screen_pop.asking, self.directory
+            )
             closing.callback(self.dialer.close)
             self._closing = closing.pop_all()
 
@@ -81,6 +90,7 @@ class Hub:
         refresher = threading.Thread(target=self._refresh, name="mappings", daemon=True)
         refresher.start()
         self._closing.callback(refresher.join, 5)
+        self._closing.callback(self.directory_pulls.close)
         self._closing.callback(self.lists.close)  # a pull that was asked for may run without any worker
         at_work = (self.drift, self.read_back, self.deliverer, self.schedules)
         wanted = (self.acceptor if accept else None, *(at_work if work else ()))

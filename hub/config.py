@@ -80,6 +80,7 @@ class Config:
     connections: dict[str, ConnectionConfig]
     own_numbers: tuple[str, ...] = ()
     screen_pop_file: Path | None = None  # the decision table, where there is one
+    directory_file: Path | None = None  # the customer directory's declaration, where there is one
     dial: dict[str, Any] = field(default_factory=dict)  # checked by hub.desk.dial
     max_body_bytes: int = 1 << 20
     lease_seconds: float = 60.0
@@ -142,9 +143,10 @@ class _Reading:
         self._plausible(told)
         home, beside = home_of(self.env), self.file.parent
         mappings = self.env.get("PATCHBAY_MAPPINGS")
-        screen_pop = beside / told["screen_pop"]
-        if "screen_pop" in top and not screen_pop.exists():
-            raise self._wrong(("screen_pop",), f"there is no file {screen_pop}")
+        screen_pop, directory = beside / told["screen_pop"], beside / told["directory"]
+        for word, named in (("screen_pop", screen_pop), ("directory", directory)):
+            if word in top and not named.exists():
+                raise self._wrong((word,), f"there is no file {named}")
         return Config(
             file=self.file,
             company=told["company"],
@@ -159,6 +161,7 @@ class _Reading:
             connections=self._connections(top.get("connections") or {}),
             own_numbers=told["own_numbers"],
             screen_pop_file=screen_pop if screen_pop.exists() else None,
+            directory_file=directory if directory.exists() else None,
             dial=self._dial(self._mapping(("dial",), top.get("dial") or {})),
             max_body_bytes=told["max_body_bytes"],
             lease_seconds=told["lease_seconds"],

@@ -26,6 +26,8 @@ HUB_SETTINGS: tuple[Setting, ...] = (
             "By default `mappings` beside the folder of this file."),
     Setting(name="screen_pop", about="The file of the screen pop's decision table, from this file's folder.",
             default="screen_pop.yaml"),
+    Setting(name="directory", about="The file of the customer directory, from this file's folder: what is pulled from the "
+            "CRMs so that a screen pop answers while one is slow or down.", default="directory.yaml"),
     Setting(name="max_body_bytes", about="The largest body that a hook may have.", kind="integer", default=1 << 20),
     Setting(name="lease_seconds", about="After how long without a sign of life a node's deliveries are another's to take.",
             kind="number", default=60.0),

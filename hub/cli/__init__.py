@@ -19,6 +19,7 @@ ROOMS = {
     "mapping": "mapping:mapping",
     "connection": "connection:connection",
     "list": "lists:list_",
+    "directory": "directory:directory",
     "deliveries": "deliveries:deliveries",
     "alerts": "alerts:alerts",
     "read-back": "read_back:read_back",

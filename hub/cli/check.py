@@ -21,6 +21,8 @@ from hub.desk.rules import run_screen_pop_examples, table_of
 from hub.errors import ConfigError
 from hub.flow.agreement import Descriptions, compared, shared_records
 from hub.flow.described import Asked, Known
+from hub.flow.directory.load import DirectoryPulls, directory_plan
+from hub.flow.directory.rows import run_directory_examples
 from hub.flow.mappings import Mappings
 from hub.language.examples import run_examples
 from hub.language.mapping import Mapping
@@ -52,6 +54,7 @@ def check(live: bool) -> None:
             _check_mappings(config, comparison, report)
             if live and comparison is not None:
                 _check_published(config, comparison, store, report)
+            _check_directory(config, connections, store, report)
         finally:
             store.close()
         _check_desk(config, report)
@@ -154,3 +157,17 @@ def _check_desk(config: Config, report: Report) -> None:
         if result.problem:
             report.add(f"{result.file}:{result.line}: example {result.about!r}: {result.problem}")
     say(f"screen pop: {file}, {len(results)} examples")
+
+
+def _check_directory(config: Config, connections: Connections | None, store: Store, report: Report) -> None:
+    plan = report.of(lambda: directory_plan(config))
+    if plan is None or not plan.connections:
+        return
+    report.of(lambda: dial_plan(config).check_directory(plan))
+    if connections is not None:
+        report.of(lambda: DirectoryPulls(store, connections, config, plan))
+    results = run_directory_examples(plan.objects.values(), config.country)
+    for example, problem in results:
+        if problem:
+            report.add(f"{plan.file}:{example.line}: example {example.about!r}: {problem}")
+    say(f"directory: {plan.file}, {len(plan.objects)} objects, {len(results)} examples")

@@ -19,7 +19,7 @@ from typing import Any
 
 from hub.config import Config
 from hub.connections import Connection, Connections
-from hub.desk.asking import Asking
+from hub.desk.by_policy import ByPolicy
 from hub.desk.caller import read_number
 from hub.desk.dial_plan import DialPlan, DialRefused
 from hub.errors import nearest
@@ -43,7 +43,7 @@ class Links:
     """Ties numbers to records."""
 
     def __init__(
-        self, connections: Connections, asking: Asking, config: Config, plan: DialPlan, merged: Merged
+        self, connections: Connections, asking: ByPolicy, config: Config, plan: DialPlan, merged: Merged
     ) -> None:
         self._connections, self._asking, self._config, self._plan = connections, asking, config, plan
         self._merged = merged

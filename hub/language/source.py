@@ -225,7 +225,7 @@ def _list_source(doc: Document, at: At, value: dict[str, Any]) -> ListSource:
         object=text_at(doc, (*at, "list"), value["list"], "`list`"),
         where=where,
         every_seconds=seconds("every"),
-        cron=_cron(doc, (*at, "cron"), value["cron"]) if "cron" in value else None,
+        cron=cron_of(doc, (*at, "cron"), value["cron"]) if "cron" in value else None,
         full_every_seconds=seconds("full_every"),
         page=page,
         consent=path("consent"),
@@ -239,7 +239,8 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _cron(doc: Document, at: At, value: Any) -> str:
+def cron_of(doc: Document, at: At, value: Any) -> str:
+    """When something is done, as minute, hour, day, month and weekday. Raises ConfigError."""
     words = value.split() if isinstance(value, str) else []
     if len(words) == 5 and any(sign.isdecimal() for sign in words[4]):
         # Cron counts weekdays from Sunday, APScheduler from Monday: a name means one day everywhere.

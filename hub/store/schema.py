@@ -263,6 +263,42 @@ do_not_call = Table(
     Column("source", Text, nullable=False),
 )
 
+# --- the customer directory ----------------------------------------
+
+directory_sources = Table(
+    "directory_sources",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("fresh_at", Moment),  # all that the CRM had then is known; null: the first load is not done
+    PrimaryKeyConstraint("connection", "object"),
+)
+
+directory_records = Table(
+    "directory_records",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("body", Text, nullable=False),  # JSON: what a screen pop needs, and the record's own identifiers
+    Column("run", RowNumber, nullable=False),  # the last run that read it
+    Column("seen_at", Moment, nullable=False),  # when that was
+    PrimaryKeyConstraint("connection", "object", "id"),
+)
+
+directory_entries = Table(
+    "directory_entries",
+    metadata,
+    Column("value", Text, nullable=False),  # an E.164 number, a folded e-mail address, or `key:` and a key
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    PrimaryKeyConstraint("value", "connection", "object", "id"),
+    sqlite_with_rowid=False,  # the index is the table: half the pages, and numbers come in no order
+)
+
 # --- the desk ----------------------------------------
 
 dials = Table(

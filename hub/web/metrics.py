@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from hub.clock import now, now_ms
 from hub.flow.delivery import pauses
 from hub.flow.forecast import forecasts
-from hub.store import alerts, deliveries
+from hub.store import alerts, deliveries, directory
 from hub.store.listings import oldest_due
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class HubCollector(Collector):
             calls.add_metric([name], count)
         yield from (open_deliveries, age, paused, open_alerts, attempts, calls)
         yield from self._budgets()
+        yield from self._directory(at)
 
     def _budgets(self) -> Iterator[GaugeMetricFamily]:
         """What is left of each day's calls, when they end, and how long credentials last."""
@@ -117,6 +118,22 @@ class HubCollector(Collector):
             if standing.expires_at is not None:
                 expire.add_metric([name], (standing.expires_at - moment).total_seconds())
         yield from (left, limit, ends, refused, expire)
+
+    def _directory(self, now: int) -> Iterator[GaugeMetricFamily]:
+        labels = ["connection", "object"]
+        entries = GaugeMetricFamily(
+            "patchbay_directory_entries", "Numbers, addresses and keys that the directory knows", labels=labels
+        )
+        age = GaugeMetricFamily(
+            "patchbay_directory_age_seconds", "How old the directory is; absent until it is loaded", labels=labels
+        )
+        with self._hub.store.read() as connection:
+            known = directory.sources(connection)
+        for one in known:
+            entries.add_metric([one.connection, one.object], one.entries)
+            if one.fresh_at is not None:
+                age.add_metric([one.connection, one.object], max(0, now - one.fresh_at) / 1000)
+        yield from (entries, age)
 
 
 def prepare(app: Flask, hub: Hub) -> None:

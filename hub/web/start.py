@@ -11,6 +11,7 @@ from hub.store import alerts, deliveries
 from hub.store.deliveries import Delivery, Filter
 from hub.store.listings import latest_interactions
 from hub.web.api.connections import all_shown
+from hub.web.api.directory import shown as in_directory
 from hub.web.current import the_hub
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def start() -> str:
         company=hub.config.company,
         connections=connections,
         mappings=hub.mappings.all(),
+        directory=[in_directory(one) for one in hub.directory_pulls.status()],
         lists=[hub.lists.status(name) for name in hub.lists.names()],
         alerts=raised,
         alerts_open=how_many,

@@ -13,6 +13,8 @@ from connectors.wire.canonical import events_of
 from connectors.wire.standard_webhooks import prove
 from hub.config import load_config
 from hub.contract import HookRequest
+from hub.flow.directory.rows import run_directory_examples
+from hub.language.directory import read_directory
 from hub.language.examples import run_examples
 from hub.language.mapping import compile_mapping
 
@@ -55,6 +57,14 @@ def test_the_event_that_it_sends_is_proven_and_read(monkeypatch: pytest.MonkeyPa
 def test_the_first_mapping_that_a_reader_sees_is_one() -> None:
     mapping = compile_mapping(shown(PROJECT / "README.md", "yaml"), "README.md")
     assert all(result.passed for result in run_examples(mapping))
+
+
+def test_the_directory_that_it_declares_is_one(tmp_path: Path) -> None:
+    file = tmp_path / "directory.yaml"
+    file.write_text(shown(HOW_TO / "answer-while-the-crm-is-down.md", "yaml"))
+    plan = read_directory(file, ["crm"], country="ES", zone="UTC")
+    ((_, problem),) = run_directory_examples(plan.objects.values(), "ES")
+    assert problem == ""
 
 
 def test_the_shares_of_a_days_calls_are_settings(tmp_path: Path) -> None:
