@@ -81,6 +81,11 @@ def find_happy(peer: Any) -> None:
         ]
     )
     assert [[found.id for found in records] for records in again] == [[id]] * 5
+    if hasattr(peer.connector, "describe"):  # what was written can be read back
+        described = peer.connector.describe(record.object).fields
+        name = next(field.name for field in described if field.type == "text" and field.writable)
+        asked = [Lookup(record.object, "id", id, fields=(name,))]
+        assert name in peer.connector.find(asked)[0][0].fields
 
 
 def find_none(peer: Any) -> None:
