@@ -78,7 +78,7 @@ class OracleFusion:
             Setting(name="lookups", about="Where the values of a list stand, as resource.Attribute=resource of values.",
                     kind="list", default=["activities.ActivityFunctionCode=activityFunctionLookups",
                                           "activities.ActivityTypeCode=activityTypeLookupsLOV"]),
-            Setting(name="parts_per_batch", about="How many rows go in one batch: the framework has no limit, time-outs have.",
+            Setting(name="parts_per_batch", about="How many rows go in one batch: only time-outs limit it.",
                     kind="integer", default=100),
             Setting(name="link_style", about="`redwood` opens records by dynamic links, `classic` by the older deep links.",
                     default="redwood"),
