@@ -26,7 +26,7 @@ OWN_FAULTS = {
     "error_paths": "errors of a batch come as o:errorDetails, the part named in o:errorPath",
     "server_error": "500 with error+json, before anything is done: the database was gone",
     "short_pages": "a page holds three items at most, whatever its limit, and says that more follow",
-    "empty_page": "a page holds nothing and says that more follow",
+    "empty_page": "a page of records that our user may not see comes first: it holds nothing and more follow",
 }
 
 

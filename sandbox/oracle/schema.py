@@ -82,7 +82,7 @@ SCHEMA: dict[str, Resource] = {
                 Attribute(name="Country", length=2), Attribute(name="AccountPartyId", type="integer"),
                 Attribute(name="AccountName", length=360, changes="never"), *_text("OwnerEmailAddress", length=320),
                 *_of("boolean", "DoNotCallFlag", "DoNotEmailFlag"), Attribute(name="PreferredContactMethod", length=30),
-                Attribute(name="Comments", length=2000), *_AUDIT,
+                Attribute(name="Comments", length=2000), *_of("boolean", "PhoneConsent_c"), *_AUDIT,
             ),
         ),
         Resource(

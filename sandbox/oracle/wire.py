@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -43,6 +44,7 @@ class Service:
     def __init__(self, records: Records, faults: Faults, users: Mapping[str, str], clients: Mapping[str, str]) -> None:
         self._records, self._faults, self._users, self._clients = records, faults, users, clients
         self._tokens: set[str] = set()
+        self._hidden: Counter[tuple[str, str]] = Counter()  # by resource and q, records before those that are seen
 
     def at(self, url: str) -> WSGIApplication:
         """The application, told where it is reached."""
@@ -140,9 +142,10 @@ class Service:
         limit = min(_number(request, "limit", PAGE), LARGEST_PAGE) or PAGE
         offset = _number(request, "offset", 0)
         if self._faults.take("empty_page"):
-            return _json(
-                {"items": [], "count": 0, "hasMore": True, "limit": 0, "offset": offset, "links": []}, kind=COLLECTION
-            )
+            self._hidden[resource.name, q] += limit
+        offset -= self._hidden[resource.name, q]
+        if offset < 0:  # a page of records that our user may not see
+            return _json({"items": [], "count": 0, "hasMore": True, "limit": limit, "offset": 0}, kind=COLLECTION)
         size = min(limit, 3) if self._faults.take("short_pages") else limit
         page = found[offset : offset + size]
         fields = request.args.get("fields")

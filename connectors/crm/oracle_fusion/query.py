@@ -49,7 +49,8 @@ def like_number(attribute: str, number: str, *, typed: bool) -> str:
 
 def either(clauses: Iterable[str]) -> str:
     """One of them holds."""
-    return f"({' or '.join(clauses)})"
+    several = list(clauses)
+    return several[0] if len(several) == 1 else f"({' or '.join(several)})"
 
 
 def both(clauses: Iterable[str]) -> str:
