@@ -206,7 +206,9 @@ class Records:
                 "ContactFirstName": row["first_name"], "ContactLastName": row["last_name"], "ContactEmail": row.get("email"),
                 "WorkPhone": row.get("phone"), "CellularPhone": row.get("mobile"), "ExternalSystemId": row["contact_key"],
                 "AccountId": accounts.get(row.get("account") or ""), "PrimaryCountry": row["country"],
-                "NeverCall": "true" if row.get("do_not_call") else "false", "Owner": row.get("owner"),
+                "NeverCall": "true" if row.get("do_not_call") else "false",
+                "bPhone_Consent": None if row.get("consent") is None else str(row["consent"]).lower(),
+                "Owner": row.get("owner"),
                 "ContactType": "Customer" if row.get("account") else "Prospect",
             }  # fmt: skip
             self.insert(SCHEMA["Contact"], values)

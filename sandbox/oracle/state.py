@@ -177,7 +177,8 @@ class Records:
             payload = {
                 "FirstName": row["first_name"], "LastName": row["last_name"], "EmailAddress": row.get("email"),
                 "RawWorkPhoneNumber": row.get("phone"), "RawMobileNumber": row.get("mobile"), "Country": row["country"],
-                "AccountPartyId": accounts.get(row.get("account") or ""), "PhoneConsent_c": row.get("consent"), "DoNotCallFlag": bool(row.get("do_not_call")),
+                "AccountPartyId": accounts.get(row.get("account") or ""), "PhoneConsent_c": row.get("consent"),
+                "DoNotCallFlag": bool(row.get("do_not_call")),
                 "OwnerEmailAddress": row.get("owner"),
             }  # fmt: skip
             self.create(SCHEMA["contacts"], payload)

@@ -63,7 +63,7 @@ _FIELD = re.compile(r"(?:field|tag)\s+'?([A-Za-z]\w*)'?")
 def failure(fault: SoapFault, now: Callable[[], dt.datetime]) -> ConnectorError:
     """What a fault means."""
     words = fault.message.strip()
-    codes = _CODE.findall(f"{fault.detail} {words}")
+    codes = _CODE.findall(f"{words} {fault.detail}")
     message = f"{WHO}: {discreet(words)}"
     if fault.code.rpartition(":")[2].lower() in REFUSED:
         return CredentialsRefused(f"{WHO} refuses the user or the password")

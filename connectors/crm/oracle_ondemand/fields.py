@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lxml import etree
+from msgspec import structs
 
 from connectors.crm.oracle_ondemand.objects import (
     EXTERNAL_KEY,
@@ -38,9 +39,10 @@ def description(
     fields = tuple(_field(kind, name, element, phones, mails) for name, element in elements.items())
     label = kind.label
     if object == INTERACTION:
-        own = {field.name for field in INTERACTION_FIELDS}
-        fields = (*INTERACTION_FIELDS, *(field for field in fields if field.name not in own and field.name != "Id"
-                                         and not field.required))  # fmt: skip
+        own = {field.name for field in INTERACTION_FIELDS} | {"Id"}
+        # What an activity needs, the service itself fills in for an interaction.
+        of_activity = (structs.replace(field, required=False) for field in fields if field.name not in own)
+        fields = (*INTERACTION_FIELDS, *of_activity)
         label = "Interaction"
     return Description(object=object, label=label, fields=fields)
 

@@ -43,7 +43,10 @@ class Upserts:
         done = dict(zip(upserts, each(lambda some: self._sent(kind, operation, some), list(upserts.values()), PER_BATCH),
                         strict=True))  # fmt: skip
         gone = self._removed(kind, key, {place: _key(target, rows[place]) for place in removes})
-        return [self._receipt(kind, row, done.get(place), gone.get(place)) for place, row in enumerate(rows)]
+        return [
+            self._receipt(kind, row, done.get(place), gone.get(place), may_be_new=operation != "Update")
+            for place, row in enumerate(rows)
+        ]
 
     def _sent(self, kind: RecordType, operation: str, rows: list[Values]) -> list[Values]:
         service = f"{kind.name}-1.0" if operation == "InsertOrUpdate" else kind.name
@@ -74,7 +77,13 @@ class Upserts:
         return {**dict.fromkeys(keys, ""), **dict(outcomes)}
 
     def _receipt(
-        self, kind: RecordType, row: Row, done: Values | ConnectorError | None, gone: str | ConnectorError | None
+        self,
+        kind: RecordType,
+        row: Row,
+        done: Values | ConnectorError | None,
+        gone: str | ConnectorError | None,
+        *,
+        may_be_new: bool,
     ) -> Receipt:
         if isinstance(gone, NotFound):
             gone = ""
@@ -83,7 +92,7 @@ class Upserts:
         if done is None:
             return Receipt(key=row.key, outcome="removed" if gone else "unchanged", id=gone or "")
         id = str(done.get("Id") or "")
-        new = bool(done.get(CREATED)) and done.get(CREATED) == done.get(MODIFIED)
+        new = may_be_new and bool(done.get(CREATED)) and done.get(CREATED) == done.get(MODIFIED)
         return Receipt(key=row.key, outcome="created" if new else "updated", id=id, url=self._link(kind.name, id))
 
 

@@ -83,7 +83,12 @@ def test_a_request_as_the_guide_writes_it_is_understood(served: Served) -> None:
 
 
 def test_soap_of_npm_agrees(served: Served) -> None:
-    told = {"wsdl": f"{served.url}/wsdl", "number": LUCIA, "user": served.sandbox.user, "password": served.sandbox.password}
+    told = {
+        "wsdl": f"{served.url}/wsdl",
+        "number": LUCIA,
+        "user": served.sandbox.user,
+        "password": served.sandbox.password,
+    }
     said = judged("ondemand_soap", told)
     first, second = said["inserted"]
     assert (first["Status"], second["Status"]) == ("OK", "Activity already exists")
