@@ -141,9 +141,10 @@ class Service:
             found.sort(key=lambda record: (record.get(name) is None, record.get(name)), reverse=direction == "desc")
         limit = min(_number(request, "limit", PAGE), LARGEST_PAGE) or PAGE
         offset = _number(request, "offset", 0)
-        if self._faults.take("empty_page"):
-            self._hidden[resource.name, q] += limit
-        offset -= self._hidden[resource.name, q]
+        with self._records.lock:
+            if self._faults.take("empty_page"):
+                self._hidden[resource.name, q] += limit
+            offset -= self._hidden[resource.name, q]
         if offset < 0:  # a page of records that our user may not see
             return _json({"items": [], "count": 0, "hasMore": True, "limit": limit, "offset": 0}, kind=COLLECTION)
         size = min(limit, 3) if self._faults.take("short_pages") else limit

@@ -51,7 +51,8 @@ class OracleFusion:
             Setting(name="version", about="The version of the REST resources.", default="11.13.18.05"),
             Setting(name="framework", about="The version of the REST framework; below 2 the queries are not understood.",
                     kind="integer", default=4),
-            Setting(name="phone_fields", about="The attributes that hold phone numbers, as resource.Attribute (unverified).",
+            Setting(name="phone_fields", about="The attributes that hold phone numbers, as resource.Attribute; a resource "
+                    "that neither this nor mail_fields names is not asked for people (unverified).",
                     kind="list", default=["contacts.RawMobileNumber", "contacts.RawWorkPhoneNumber",
                                           "contacts.RawHomePhoneNumber", "accounts.RawPhoneNumber",
                                           "leads.PrimaryContactPhoneNumber"]),
@@ -105,6 +106,9 @@ class OracleFusion:
         self._rest = Rest(tools.session, settings, tools.now)
         self._catalogue = Catalogue(settings["custom_objects"], {name: settings[name] for name in ATTRIBUTES})
         self._lookups = _values_of(settings["lookups"])
+        # A resource whose numbers and addresses nobody names is one that the company does not use, or may not see.
+        told = self._catalogue.told
+        self._people = tuple(name for name in PEOPLE if told("phone_fields", name) or told("mail_fields", name))
         self._addresses = Addresses(settings)
         self._finder = Finder(
             self._rest, self._catalogue, tools.country, self._addresses.record,
@@ -131,7 +135,7 @@ class OracleFusion:
         answers: list[list[Record]] = [[] for _ in lookups]
         asked: dict[str, dict[int, Lookup]] = {}
         for place, lookup in enumerate(lookups):
-            for name in PEOPLE if lookup.object == PERSON else (lookup.object,):
+            for name in self._people if lookup.object == PERSON else (lookup.object,):
                 asked.setdefault(name, {})[place] = lookup
         for name in sorted(asked, key=lambda name: PEOPLE.index(name) if name in PEOPLE else len(PEOPLE)):
             for place, records in self._finder.found(self._catalogue[name], asked[name]).items():

@@ -45,7 +45,8 @@ class OracleOnDemand:
             Setting(name="wsdl", about="The folder (or address) of the WSDLs from Admin, Web Services Administration: "
                     "CTIActivity.wsdl; Contact.wsdl and so on of Web Services v2.0; Contact-1.0.wsdl and so on of v1.0.",
                     required=True, example="config/ondemand"),
-            Setting(name="phone_fields", about="The fields that hold phone numbers, as RecordType.Field.",
+            Setting(name="phone_fields", about="The fields that hold phone numbers, as RecordType.Field; a type "
+                    "that neither this nor mail_fields names is not asked for people.",
                     kind="list", default=["Contact.CellularPhone", "Contact.WorkPhone", "Contact.HomePhone",
                                           "Lead.PrimaryPhone", "Lead.CellularPhone", "Account.MainPhone"]),
             Setting(name="mail_fields", about="The fields that hold e-mail addresses, as RecordType.Field.", kind="list",
@@ -80,6 +81,7 @@ class OracleOnDemand:
         self._settings = settings
         self._phones = _by_type("phone_fields", settings)
         self._mails = _by_type("mail_fields", settings)
+        self._people = tuple(name for name in PEOPLE if name in self._phones or name in self._mails)
         self._services = Services(tools.session, settings, tools.now)
         self._addresses = Addresses(settings)
         link = self._addresses.record
@@ -99,7 +101,7 @@ class OracleOnDemand:
         answers: list[list[Record]] = [[] for _ in lookups]
         asked: dict[str, dict[int, Lookup]] = {}
         for place, lookup in enumerate(lookups):
-            for name in PEOPLE if lookup.object == PERSON else (lookup.object,):
+            for name in self._people if lookup.object == PERSON else (lookup.object,):
                 asked.setdefault(name, {})[place] = lookup
         for name in sorted(asked, key=lambda name: PEOPLE.index(name) if name in PEOPLE else len(PEOPLE)):
             for place, records in self._finder.found(name, record_type(name), asked[name]).items():

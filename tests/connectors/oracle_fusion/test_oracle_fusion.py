@@ -213,6 +213,13 @@ def test_companies_and_prospects_are_people_too(peer: Peer) -> None:
     assert [one.id for one in by_mail] == [str(lead["LeadId"])]
 
 
+def test_a_resource_that_no_setting_names_is_not_asked_for_people(peer: Peer) -> None:
+    connector: Any = peer.opened(phone_fields=["contacts.RawMobileNumber"], mail_fields=["contacts.EmailAddress"])
+    before = peer.sandbox.faults.call_count
+    connector.find([Lookup(PERSON, by, "none") for by in ("key", "id")] + [Lookup(PERSON, "phone", a_number())])
+    assert peer.sandbox.faults.call_count - before == 1
+
+
 def test_a_national_number_is_read_by_the_record_s_own_country(peer: Peer) -> None:
     values = {"LastName": "Éloïse", "RawMobileNumber": "06 12 34 56 78", "Country": "FR"}
     id = str(peer.sandbox.records.create(SCHEMA["contacts"], values)["PartyId"])
