@@ -1,4 +1,9 @@
-"""SOAP 1.1 as CRM On Demand speaks it: WS-Security, QueryPage by template, batches of twenty, CTI, faults with SBL codes."""
+"""SOAP 1.1 as CRM On Demand speaks it: WS-Security, QueryPage by template, batches of twenty, CTI, faults with SBL
+codes.
+
+Inference: the codes of a batch or a list of interactions that is too long, of a record that is not there or was
+changed meanwhile, and how a refused user's fault looks; the guides have the limits, not these answers.
+"""
 
 from __future__ import annotations
 
@@ -144,7 +149,7 @@ class Service:
     def _batch(self, message: Any, kind: RecordType, action: Any) -> list[Record]:
         rows = [_values(one) for one in _listed(message, kind.name)]
         if len(rows) > LARGEST_BATCH:
-            raise Problem("SBL-EAI-13011", f"The maximum of {LARGEST_BATCH} records for each request is exceeded.")
+            raise Problem("SBL-ODU-00271", f"Invalid value for the parameter: ListOf{kind.name}.")
         return self._records.batch(kind, rows, action)
 
     def _query(self, message: Any, kind: RecordType, output: Any) -> None:
@@ -152,7 +157,12 @@ class Service:
         listed = _list(message, kind.name)
         if listed is None:
             raise Problem("SBL-DAT-00125", f"Required in argument 'ListOf{kind.name}' not supplied")
-        size = min(int(listed.get("pagesize") or 10), LARGEST_PAGE)
+        size = int(listed.get("pagesize") or 10)
+        if size > LARGEST_PAGE:
+            words = (
+                f"PageSize method argument cannot be greater than '{LARGEST_PAGE}' specified by the server parameter"
+            )
+            raise Problem("SBL-EAI-04447", words)
         start = int(listed.get("startrownum") or 0)
         template = listed.find(f"{{*}}{kind.name}")
         found = self._records.all(kind.name)

@@ -27,28 +27,33 @@ from hub.errors import (
 
 WHO = "Oracle CRM On Demand"
 CODES: Mapping[str, type[ConnectorError]] = {
+    # In the guides.
     "SBL-DAT-00125": Rejected,  # a required argument is missing
     "SBL-DAT-00225": Rejected,  # the value is not in the bounded pick list
-    "SBL-DAT-00235": Rejected,  # too long
-    "SBL-DAT-00279": Rejected,
-    "SBL-DAT-00357": NotFound,  # the record is gone
     "SBL-DAT-00398": Rejected,  # no such field
     "SBL-DAT-00498": Rejected,  # a required field is empty
-    "SBL-DAT-00523": Locked,  # another user changed the record meanwhile
-    "SBL-DAT-00542": Locked,
-    "SBL-DAT-00553": NotPermitted,  # the record is read-only for our user
+    "SBL-DAT-00500": Rejected,  # more than 10,000 rows
     "SBL-EAI-04127": Rejected,  # no such element
+    "SBL-EAI-04304": Rejected,  # no such message
     "SBL-EAI-04316": Rejected,
-    "SBL-EAI-04375": Ambiguous,
-    "SBL-EAI-04378": NotFound,  # no record has this user key
     "SBL-EAI-04390": Ambiguous,  # several records have this user key
     "SBL-EAI-04397": Rejected,  # no user key was given
-    "SBL-EAI-04471": NotPermitted,
-    "SBL-EAI-13011": Rejected,
+    "SBL-EAI-04447": Rejected,  # a page of more than 100
+    "SBL-EAI-04471": NotPermitted,  # not our user's book
     "SBL-ODS-50006": Rejected,  # a record with these unique values is there already
     "SBL-ODU-00251": Unavailable,
-    "SBL-ODU-00271": Rejected,
+    "SBL-ODU-00271": Rejected,  # a wrong parameter
+    "SBL-ODU-01004": Rejected,  # more than 28,800 KB
     "SBL-ODU-57081": NotFound,
+    # Siebel's own, which the guides that were read do not explain (unverified).
+    "SBL-DAT-00235": Rejected,
+    "SBL-DAT-00279": Rejected,
+    "SBL-DAT-00357": NotFound,
+    "SBL-DAT-00523": Locked,  # another user changed the record meanwhile
+    "SBL-DAT-00542": Locked,
+    "SBL-DAT-00553": NotPermitted,
+    "SBL-EAI-04375": Ambiguous,
+    "SBL-EAI-04378": NotFound,  # no record has this user key
 }
 FAMILIES: Mapping[str, type[ConnectorError]] = {"SBL-SEC": CredentialsRefused, "SBL-NET": Unavailable}
 REQUEST_RATE, ALLOTMENT = "SBL-ODU-01005", "SBL-SBL-70172"

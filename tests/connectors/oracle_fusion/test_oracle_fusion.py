@@ -346,3 +346,13 @@ def test_hostile_texts_reach_no_other_record(peer: Peer) -> None:
         peer.connector.find([Lookup("contacts", by, text) for by in ("phone", "email", "key", "id")])  # type: ignore[arg-type]
     (found,) = peer.connector.find([Lookup("contacts", "key", "x' or PartyNumber like '%")])
     assert found == [] and peer.connector.find([Lookup("contacts", "id", victim)])[0]
+
+
+def test_a_nul_is_never_asked_for(peer: Peer) -> None:
+    bad, good = Row(key="nul\0key", fields=peer.row("", "").fields), peer.row(a_key(), "good")
+    before = Counter(peer.sandbox.faults.calls)
+    receipts = peer.connector.write(peer.target, [bad, good])
+    assert isinstance(receipts[0].error, Rejected) and receipts[1].outcome == "created"
+    assert sum((Counter(peer.sandbox.faults.calls) - before).values()) == 2
+    with pytest.raises(Rejected):
+        list(peer.connector.pages(Query(object="contacts", where={"Comments": "nul\0"})))

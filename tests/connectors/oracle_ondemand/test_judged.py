@@ -67,9 +67,11 @@ def test_zeep_pages_and_upserts(served: Served) -> None:
         seen += [one.AccountName for one in page.Account]
         start, last = start + len(page.Account), page.lastpage
     assert sorted(seen) == sorted(f"Engines {n}" for n in range(20))
+    with pytest.raises(Fault, match="SBL-EAI-04447"):
+        query(ListOfAccount={"pagesize": "200", "Account": template})
     with pytest.raises(Fault, match="SBL-EAI-04397"):
         upsert({"Account": [{"AccountName": "No key"}]})
-    with pytest.raises(Fault, match="SBL-EAI-13011"):
+    with pytest.raises(Fault, match="SBL-ODU-00271"):
         upsert({"Account": [*rows, {"ExternalSystemId": "x", "AccountName": "One too many"}]})
 
 
