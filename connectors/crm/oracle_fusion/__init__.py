@@ -20,7 +20,7 @@ from connectors.crm.oracle_fusion.resources import ACCOUNTS, CONTACTS, LEADS, Ca
 from connectors.crm.oracle_fusion.rest import Rest
 from connectors.crm.oracle_fusion.writing import Writer
 from hub.contract import Manifest, Setting, Tools
-from hub.errors import ConfigError, Unavailable, nearest
+from hub.errors import ConfigError, NotFound, NotPermitted, Unavailable, nearest
 from hub.model import PERSON, Description, Identity, Lookup, Page, Query, Receipt, Record, Row, Target
 
 PEOPLE = (CONTACTS, LEADS, ACCOUNTS)
@@ -169,12 +169,15 @@ class OracleFusion:
         )
 
     def _values(self, source: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The codes of a list of values: those it takes, and those that are disabled or past their end."""
+        """The codes of a list of values: those it takes, and those that are disabled. None where our user may not see it."""
         taken: dict[str, None] = {}
         retired: dict[str, None] = {}
-        for item in self._rest.items(f"/{quote(source, safe='')}"):
-            if code := item.get("LookupCode"):
-                (retired if item.get("EnabledFlag") in ("N", False) else taken)[str(code)] = None
+        try:
+            for item in self._rest.items(f"/{quote(source, safe='')}"):
+                if code := item.get("LookupCode"):
+                    (retired if item.get("EnabledFlag") in ("N", False) else taken)[str(code)] = None
+        except (NotFound, NotPermitted):
+            return (), ()  # what the list holds is then not checked; the rest of the description stands
         return tuple(taken), tuple(retired)
 
     # --- write, pages, links ----------------------------------------

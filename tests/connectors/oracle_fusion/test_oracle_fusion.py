@@ -299,6 +299,14 @@ def test_describe_says_what_a_mapping_has_to_know(peer: Peer) -> None:
     assert contact["RawMobileNumber"].type == "phone" and contact["EmailAddress"].type == "email"
 
 
+def test_a_list_of_values_that_is_not_there_leaves_the_rest_of_the_description(peer: Peer) -> None:
+    connector: Any = peer.opened(lookups=["activities.StatusCode=noSuchLookups"])
+    fields = {field.name: field for field in connector.describe("activities").fields}
+    assert (
+        fields["StatusCode"].type == "picklist" and fields["StatusCode"].picklist == () and fields["Subject"].required
+    )
+
+
 def test_links_are_the_documented_addresses(peer: Peer) -> None:
     home = peer.served.url
     deep = "/fscmUI/redwood/application-components/application/container/deep-link?"

@@ -113,3 +113,9 @@ def test_a_batch_does_all_or_nothing_and_lists_what_failed(pod: Any) -> None:
     assert refused.status_code == 400 and [part["id"] for part in refused.json()["parts"]] == ["part5"]
     assert pod("GET", "/contacts/DOC-2").status_code == 404
     assert pod("POST", "", json={"parts": parts}).status_code == 400  # not the batch's own content type
+
+
+def test_chunked_bodies_and_a_slash_at_the_end_are_taken(pod: Any) -> None:
+    body = iter([b'{"LastName": "Chun', b'ked", "PartyNumber": "DOC-3"}'])
+    made = pod("POST", "/contacts/", data=body, headers={"Content-Type": "application/json"})
+    assert made.status_code == 201 and pod("GET", "/contacts/DOC-3/").json()["LastName"] == "Chunked"
