@@ -25,7 +25,9 @@ from hub.model import PERSON, Description, Identity, Lookup, Page, Query, Receip
 
 PEOPLE = (CONTACTS, LEADS, ACCOUNTS)
 # The settings that name attributes, as resource.Attribute.
-ATTRIBUTES = ("phone_fields", "mail_fields", "key_fields", "upsert_by", "pull_fields", "base64_fields")
+ATTRIBUTES = (
+    "phone_fields", "mail_fields", "key_fields", "upsert_by", "pull_fields", "missing_fields", "base64_fields",
+)  # fmt: skip
 
 
 class OracleFusion:
@@ -76,6 +78,9 @@ class OracleFusion:
                     default=[], example=["CallRequest_c"]),
             Setting(name="pull_fields", about="What a list pull reads beyond the names and numbers, as resource.Attribute.",
                     kind="list", default=[], example=["contacts.PreferredContactMethod"]),
+            Setting(name="missing_fields", about="Attributes that the connector reads and your pod lacks, as "
+                    "resource.Attribute: they are not asked for.", kind="list", default=[],
+                    example=["contacts.DoNotCallFlag"]),
             Setting(name="lookups", about="Where the values of a list stand, as resource.Attribute=resource of values.",
                     kind="list", default=["activities.ActivityFunctionCode=activityFunctionLookups",
                                           "activities.ActivityTypeCode=activityTypeLookupsLOV"]),

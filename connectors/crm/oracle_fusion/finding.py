@@ -84,7 +84,8 @@ class Finder:
         owner = (resource.owner,) if resource.owner else ()
         names = (resource.id, resource.number, *resource.title, *resource.reads, *company, *owner, *phones, *mails,
                  CREATED, UPDATED)  # fmt: skip
-        return tuple(dict.fromkeys(names))
+        missing = self._catalogue.told("missing_fields", resource.name)
+        return tuple(name for name in dict.fromkeys(names) if name not in missing)
 
     def _reads(self, resource: Resource, lookups: Any) -> str:
         wanted = [name for lookup in lookups for name in lookup.fields]

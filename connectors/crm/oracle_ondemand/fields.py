@@ -47,6 +47,11 @@ def description(
     return Description(object=object, label=label, fields=fields)
 
 
+def names(name: str, document: bytes) -> frozenset[str]:
+    """The fields that a record type's document has."""
+    return frozenset(_elements(name, document))
+
+
 def _elements(name: str, document: bytes) -> dict[str, etree._Element]:
     """The fields' elements of the type that the data's own namespace has for one record."""
     try:

@@ -64,11 +64,12 @@ class Finder:
         )  # fmt: skip
 
     def reads(self, kind: RecordType) -> tuple[str, ...]:
-        """The fields that are read of every record."""
+        """The fields that are read of every record, as far as the company has them; numbers and addresses in any case."""
+        there = self._services.fields(kind.name)
         company, country = kind.company or (), (kind.country,) if kind.country else ()
         phones, mails = self._phones.get(kind.name, ()), self._mails.get(kind.name, ())
-        names = (*kind.title, *kind.reads, EXTERNAL_KEY, *company, *country, *phones, *mails, CREATED, MODIFIED)
-        return tuple(dict.fromkeys(names))
+        names = (*kind.title, *kind.reads, EXTERNAL_KEY, *company, *country, CREATED, MODIFIED)
+        return tuple(dict.fromkeys((*(name for name in names if name in there), *phones, *mails)))
 
     def _wanted(self, kind: RecordType, lookups: Any, object: str) -> tuple[str, ...]:
         more = [name for lookup in lookups for name in lookup.fields]

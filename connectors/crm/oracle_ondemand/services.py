@@ -16,6 +16,7 @@ from typing import Any
 import requests
 
 from connectors.crm.oracle_ondemand.errors import WHO, failure
+from connectors.crm.oracle_ondemand.fields import names
 from connectors.wire.soap import Soap, SoapFailed
 from hub.errors import Unavailable
 
@@ -35,10 +36,17 @@ class Services:
         self._view_mode = settings["view_mode"]
         self._lock = threading.Lock()
         self._opened: dict[str, Soap] = {}
+        self._fields: dict[str, frozenset[str]] = {}
 
     def document(self, name: str) -> bytes:
         """A service's WSDL."""
         return self._service(name).document()
+
+    def fields(self, name: str) -> frozenset[str]:
+        """The fields that the company's document of a record type has; read once."""
+        if name not in self._fields:
+            self._fields[name] = names(name, self.document(name))
+        return self._fields[name]
 
     def call(self, name: str, operation: str, *, changes: bool, **named: Any) -> Any:
         """What an operation of the service `name` answers. Raises what the fault means."""

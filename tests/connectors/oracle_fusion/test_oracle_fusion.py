@@ -213,6 +213,13 @@ def test_companies_and_prospects_are_people_too(peer: Peer) -> None:
     assert [one.id for one in by_mail] == [str(lead["LeadId"])]
 
 
+def test_what_the_pod_lacks_is_not_asked_for(peer: Peer) -> None:
+    id = peer.person("Ada Lovelace")
+    connector: Any = peer.opened(missing_fields=["contacts.DoNotCallFlag"])
+    ((record,),) = connector.find([Lookup("contacts", "id", id)])
+    assert "DoNotCallFlag" not in record.fields and record.title == "Ada Lovelace"
+
+
 def test_a_resource_that_no_setting_names_is_not_asked_for_people(peer: Peer) -> None:
     connector: Any = peer.opened(phone_fields=["contacts.RawMobileNumber"], mail_fields=["contacts.EmailAddress"])
     before = peer.sandbox.faults.call_count

@@ -308,10 +308,19 @@ def test_the_documents_may_lie_in_a_folder(peer: Peer, tmp_path: Path) -> None:
         (tmp_path / f"{name}.wsdl").write_text(document(name, "https://elsewhere.example/Services/Integration"))
     connector: Any = peer.opened(wsdl=str(tmp_path))
     assert connector.check().user == "ACME/patchbay" and connector.describe("Lead").fields
+    lean = (tmp_path / "Contact.wsdl").read_text().replace('name="NeverCall"', 'name="NeverEver"')
+    (tmp_path / "Contact.wsdl").write_text(lean)
+    id = peer.person("Ada Lovelace")
+    ((record,),) = connector_of(peer, tmp_path).find([Lookup("Contact", "id", id)])
+    assert record.title == "Ada Lovelace" and "NeverCall" not in record.fields
     nowhere: Any = peer.opened(wsdl=str(tmp_path / "nowhere"))
     for call in (nowhere.check, lambda: nowhere.describe("Lead")):
         with pytest.raises(Unavailable, match="WSDL"):
             call()
+
+
+def connector_of(peer: Peer, folder: Path) -> Any:
+    return peer.opened(wsdl=str(folder))
 
 
 def test_links_are_the_screen_pop_command(peer: Peer) -> None:
