@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import secrets
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from markupsafe import escape
 from werkzeug.wrappers import Request, Response
 
 from sandbox.frame import Faults
+from sandbox.oracle.answers import (
+    ERROR,
+    asked_page,
+    body,
+    error,
+    etag,
+    is_known,
+    json_answer,
+    shown,
+    told_of,
+    whole_number,
+)
 from sandbox.oracle.schema import SCHEMA, Resource, described
 from sandbox.oracle.state import Problem, Record, Records
 
@@ -24,11 +33,9 @@ if TYPE_CHECKING:
 
 ROOT = "/crmRestApi/resources"
 VERSIONS = ("11.13.18.05", "11.13.17.11")
-BATCH, ERROR = "application/vnd.oracle.adf.batch+json", "application/vnd.oracle.adf.error+json"
+BATCH = "application/vnd.oracle.adf.batch+json"
 COLLECTION, ITEM = "application/vnd.oracle.adf.resourcecollection+json", "application/vnd.oracle.adf.resourceitem+json"
 PAGE, LARGEST_PAGE, LONGEST_TARGET = 25, 500, 8190
-TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-          412: "Precondition Failed", 414: "URI Too Long", 500: "Internal Server Error"}  # fmt: skip
 
 
 class PartFailed(Exception):
@@ -66,7 +73,7 @@ class Service:
         if path == "/oauth2/v1/token":
             return self._token(request)
         if path.startswith("/fscmUI/"):
-            return _page(request)
+            return asked_page(request)
         if path != ROOT and not path.startswith(f"{ROOT}/"):
             raise Problem(404, "Not Found")
         self._signed_in(request)
@@ -77,7 +84,7 @@ class Service:
         if len(request.environ.get("RAW_URI", "")) > LONGEST_TARGET:
             raise Problem(414, "URI Too Long")
         if path == ROOT:
-            return _json({"items": [{"version": v, "isLatest": n == 0, "adf:extension": {
+            return json_answer({"items": [{"version": v, "isLatest": n == 0, "adf:extension": {
                 "defaultFrameworkVersion": "1", "allowedFrameworkVersions": ["1", "2", "3", "4", "5", "6"]}, "links": []}
                 for n, v in enumerate(VERSIONS)]})  # fmt: skip
         # The raw path, so that a slash within a number stays part of it.
@@ -97,12 +104,12 @@ class Service:
             raise Problem(404, "Not Found")
         match request.method, rest[1:]:
             case "GET", ["describe"]:
-                return _json({"Resources": {resource.name: described(resource, base)}})
+                return json_answer({"Resources": {resource.name: described(resource, base)}})
             case "GET", []:
                 return self._collection(request, resource, base)
             case "POST", []:
                 upsert = request.headers.get("Upsert-Mode", "").lower() == "true"
-                payload = _body(request)
+                payload = body(request)
                 with self._records.transaction():
                     if upsert:
                         record, new = self._records.upsert(resource, payload)
@@ -115,9 +122,9 @@ class Service:
                 with self._records.transaction():
                     record = self._records.one(resource, number)
                     wanted = request.headers.get("If-Match")
-                    if wanted and wanted != _etag(resource, record):
+                    if wanted and wanted != etag(resource, record):
                         raise Problem(412, "The resource was changed since it was read.")
-                    record = self._records.update(resource, record, _body(request))
+                    record = self._records.update(resource, record, body(request))
                 return self._item(resource, record, base)
             case "DELETE", [number]:
                 with self._records.transaction():
@@ -139,14 +146,14 @@ class Service:
             if resource.attribute(name) is None:
                 raise Problem(400, f"Attribute {name} is not defined.", "27503")
             found.sort(key=lambda record: (record.get(name) is None, record.get(name)), reverse=direction == "desc")
-        limit = min(_number(request, "limit", PAGE), LARGEST_PAGE) or PAGE
-        offset = _number(request, "offset", 0)
+        limit = min(whole_number(request, "limit", PAGE), LARGEST_PAGE) or PAGE
+        offset = whole_number(request, "offset", 0)
         with self._records.lock:
             if self._faults.take("empty_page"):
                 self._hidden[resource.name, q] += limit
             offset -= self._hidden[resource.name, q]
         if offset < 0:  # a page of records that our user may not see
-            return _json({"items": [], "count": 0, "hasMore": True, "limit": limit, "offset": 0}, kind=COLLECTION)
+            return json_answer({"items": [], "count": 0, "hasMore": True, "limit": limit, "offset": 0}, kind=COLLECTION)
         size = min(limit, 3) if self._faults.take("short_pages") else limit
         page = found[offset : offset + size]
         fields = request.args.get("fields")
@@ -155,7 +162,7 @@ class Service:
             if resource.attribute(name) is None:
                 raise Problem(400, f"URL request parameter fields cannot be used: {name} is unknown.", "27520")
         plain = request.args.get("onlyData", "").lower() == "true"
-        items = [_shown(resource, record, names, None if plain else base) for record in page]
+        items = [shown(resource, record, names, None if plain else base) for record in page]
         told: dict[str, Any] = {"items": items, "count": len(items), "hasMore": offset + size < len(found), "limit": limit,
                                 "offset": offset}  # fmt: skip
         if request.args.get("totalResults", "").lower() == "true":
@@ -163,11 +170,11 @@ class Service:
         told["links"] = [
             {"rel": "self", "href": f"{base}/{resource.name}", "name": resource.name, "kind": "collection"}
         ]
-        return _json(told, kind=COLLECTION)
+        return json_answer(told, kind=COLLECTION)
 
     def _item(self, resource: Resource, record: Record, base: str, status: int = 200) -> Response:
-        answer = _json(_shown(resource, record, None, base), status, ITEM)
-        answer.headers["ETag"] = _etag(resource, record)
+        answer = json_answer(shown(resource, record, None, base), status, ITEM)
+        answer.headers["ETag"] = etag(resource, record)
         return answer
 
     # --- batches ----------------------------------------
@@ -175,7 +182,7 @@ class Service:
     def _batch(self, request: Request) -> Response:
         if request.mimetype != BATCH:
             raise Problem(400, f"The Content-Type of a batch is {BATCH}.")
-        parts = _body(request).get("parts")
+        parts = body(request).get("parts")
         if not isinstance(parts, list) or not parts:
             raise Problem(400, "A batch needs parts.")
         done = []
@@ -190,7 +197,7 @@ class Service:
                             raise
             except Problem:
                 raise failed from None
-        return _json({"parts": [one if one["payload"] is not None else {k: v for k, v in one.items() if k != "payload"}
+        return json_answer({"parts": [one if one["payload"] is not None else {k: v for k, v in one.items() if k != "payload"}
                                 for one in done]}, kind=BATCH)  # fmt: skip
 
     def _part(self, part: Mapping[str, Any]) -> Record | None:
@@ -222,9 +229,9 @@ class Service:
         if self._faults.take("plain_errors"):
             return Response(problem.detail, problem.status, mimetype="text/plain")
         if self._faults.take("error_paths"):
-            return _error(problem, f"/parts/{part.get('id')}/{problem.path}")
+            return error(problem, f"/parts/{part.get('id')}/{problem.path}")
         shown = {"id": part.get("id"), "path": part.get("path"), "operation": part.get("operation")}
-        return _json({"parts": [{**shown, "payload": _told(problem, problem.path)}]}, problem.status, BATCH)
+        return json_answer({"parts": [{**shown, "payload": told_of(problem, problem.path)}]}, problem.status, BATCH)
 
     # --- errors, sign-in ----------------------------------------
 
@@ -234,7 +241,7 @@ class Service:
         )
         if self._faults.take("plain_errors") or not structured:
             return Response(problem.detail, problem.status, mimetype="text/plain")
-        return _error(problem, problem.path)
+        return error(problem, problem.path)
 
     def _signed_in(self, request: Request) -> None:
         if self._faults.take("refused") or self._faults.take("expired"):
@@ -242,83 +249,21 @@ class Service:
         kind, _, value = request.headers.get("Authorization", "").partition(" ")
         if kind == "Bearer" and value in self._tokens:
             return
-        if kind == "Basic" and _known(value, self._users):
+        if kind == "Basic" and is_known(value, self._users):
             return
         raise Problem(401, "Unauthorized")
 
     def _token(self, request: Request) -> Response:
         kind, _, value = request.headers.get("Authorization", "").partition(" ")
-        if self._faults.take("refused") or kind != "Basic" or not _known(value, self._clients):
+        if self._faults.take("refused") or kind != "Basic" or not is_known(value, self._clients):
             told = {"error": "invalid_client", "error_description": "Client authentication failed"}
-            return _json(told, 401)
+            return json_answer(told, 401)
         if request.method != "POST" or request.form.get("grant_type") != "client_credentials":
-            return _json({"error": "unsupported_grant_type"}, 400)
+            return json_answer({"error": "unsupported_grant_type"}, 400)
         token = secrets.token_urlsafe(24)
         self._tokens.add(token)
-        return _json({"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+        return json_answer({"access_token": token, "token_type": "Bearer", "expires_in": 3600})
 
     def end_tokens(self) -> None:
         """Every token that was given out is worth nothing any more."""
         self._tokens.clear()
-
-
-def _shown(resource: Resource, record: Record, names: list[str] | None, base: str | None) -> dict[str, Any]:
-    shown: dict[str, Any] = {name: record.get(name) for name in (names if names is not None else record)}
-    if base is not None:
-        href = f"{base}/{resource.name}/{record.get(resource.number)}"
-        shown["links"] = [{"rel": "self", "href": href, "name": resource.name, "kind": "item",
-                           "properties": {"changeIndicator": _etag(resource, record)}}]  # fmt: skip
-    return shown
-
-
-def _etag(resource: Resource, record: Record) -> str:
-    return f'"{record.get(resource.id)}-{record.get("LastUpdateDate")}"'
-
-
-def _told(problem: Problem, path: str) -> dict[str, Any]:
-    detail: dict[str, Any] = {"detail": problem.detail}
-    if problem.code:
-        detail["o:errorCode"] = problem.code
-    if path:
-        detail["o:errorPath"] = path if path.startswith("/") else f"/{path}"
-    return {"title": TITLES.get(problem.status, "Error"), "status": str(problem.status), "o:errorDetails": [detail]}
-
-
-def _error(problem: Problem, path: str) -> Response:
-    return _json(_told(problem, path), problem.status, ERROR)
-
-
-def _json(told: object, status: int = 200, kind: str = "application/json") -> Response:
-    return Response(json.dumps(told), status, content_type=kind)
-
-
-def _body(request: Request) -> dict[str, Any]:
-    try:
-        told = json.loads(request.get_data())
-    except ValueError:
-        raise Problem(400, "The payload is no JSON.") from None
-    if not isinstance(told, dict):
-        raise Problem(400, "The payload is no JSON object.")
-    return told
-
-
-def _number(request: Request, name: str, otherwise: int) -> int:
-    text = request.args.get(name, "")
-    if text and not text.isdecimal():
-        raise Problem(400, f"URL request parameter {name} is not valid.", "27520")
-    return int(text) if text else otherwise
-
-
-def _known(value: str, known: Mapping[str, str]) -> bool:
-    try:
-        name, _, password = base64.b64decode(value).decode().partition(":")
-    except ValueError:
-        return False
-    return bool(password) and secrets.compare_digest(known.get(name, ""), password)
-
-
-def _page(request: Request) -> Response:
-    told = "".join(f"<dt>{escape(name)}<dd>{escape(value)}" for name, value in request.args.items())
-    return Response(
-        f"<!DOCTYPE html><title>Fusion</title><h1>{escape(request.path)}</h1><dl>{told}</dl>", mimetype="text/html"
-    )
