@@ -136,7 +136,7 @@ class OracleFusion:
     # --- find ----------------------------------------
 
     def find(self, lookups: Sequence[Lookup]) -> Sequence[Sequence[Record]]:
-        """One GET for each resource asked, as long as the question fits into an address (some 15 numbers)."""
+        """One GET for each resource asked, as long as the question fits into an address (some 25 numbers)."""
         answers: list[list[Record]] = [[] for _ in lookups]
         asked: dict[str, dict[int, Lookup]] = {}
         for place, lookup in enumerate(lookups):
@@ -188,7 +188,7 @@ class OracleFusion:
     # --- write, pages, links ----------------------------------------
 
     def write(self, target: Target, rows: Sequence[Row]) -> Sequence[Receipt]:
-        """For 200 rows two or three look-ups and two batches; a refused row fails alone and costs one batch more."""
+        """For 200 rows three look-ups and two batches; a refused row fails alone and costs one batch more."""
         return self._writer.written(target, rows)
 
     def pages(self, query: Query) -> Iterator[Page]:

@@ -97,7 +97,7 @@ class OracleOnDemand:
         return Identity(user=self._settings["user"], system=f"Oracle CRM On Demand, {host}")
 
     def find(self, lookups: Sequence[Lookup]) -> Sequence[Sequence[Record]]:
-        """One QueryPage for each record type asked, for some 40 numbers at a time and each hundred that match."""
+        """One QueryPage for each record type asked, for some 60 numbers at a time and each hundred that match."""
         answers: list[list[Record]] = [[] for _ in lookups]
         asked: dict[str, dict[int, Lookup]] = {}
         for place, lookup in enumerate(lookups):
