@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,6 +15,7 @@ from msgspec import structs
 
 from hub.contract import Setting
 from hub.declared import CONNECTION_SETTINGS, DIAL_SETTINGS, HUB_SETTINGS, POSITIVE
+from hub.declared import VARIABLES as VARIABLE_NAMES
 from hub.errors import ConfigError, nearest
 from hub.installed import connector_class, connector_names
 from hub.language.yaml_source import Document, read_yaml
@@ -23,6 +24,9 @@ from hub.store.database import checked_url
 
 SECTIONS = ("connections", "dial")
 VARIABLES = {"host": "PATCHBAY_HOST", "port": "PATCHBAY_PORT", "database_url": "PATCHBAY_DATABASE_URL"}
+OURS = "PATCHBAY_"  # what a variable of the hub begins with
+# What Kubernetes sets in every container for services whose names begin with "patchbay".
+SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)(_\w+)?$|_PORT_\d+_(TCP|UDP)(_\w+)?$")
 CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -74,6 +78,7 @@ class Config:
     longest_retry_seconds: float = 600.0
     give_up_after_hours: float = 24.0
     sample: bool = False
+    unknown: tuple[str, ...] = ()  # a line for each variable that looks like one of the hub's and is none
 
 
 def home_of(env: Mapping[str, str]) -> Path:
@@ -96,7 +101,21 @@ def load_config(env: Mapping[str, str] | None = None) -> Config:
         raise ConfigError(
             f"cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}", file=str(file)
         ) from None
-    return _Reading(read_yaml(text, str(file)), file, env).config()
+    config = _Reading(read_yaml(text, str(file)), file, env).config()
+    return replace(config, unknown=tuple(unknown_variables(env, text)))
+
+
+def unknown_variables(env: Mapping[str, str], text: str) -> Iterator[str]:
+    """A line with the nearest right name for each PATCHBAY_… of `env` that neither the hub nor the settings `text` reads.
+
+    Not refused: an environment may hold what another hub's settings refer to.
+    """
+    known = {*VARIABLE_NAMES, *re.findall(rf"\$\{{{OURS}(\w+)", text)}
+    for name in sorted(name for name in env if name.startswith(OURS)):
+        word = name.removeprefix(OURS)
+        if word not in known and not SERVICE_LINK.search(name):
+            close = nearest(word, known).replace('"', f'"{OURS}', 1)
+            yield f"{name}: nothing reads this variable{close or '; config/example.env lists those that are read'}"
 
 
 class _Reading:

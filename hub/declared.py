@@ -1,4 +1,4 @@
-"""What config/hub.yaml may say: every setting declared once, for the check at start and for the manual.
+"""What config/hub.yaml and the environment may say: every setting declared once, for the check at start and the manual.
 
 What a connection may say beyond CONNECTION_SETTINGS is declared by its connector.
 """
@@ -64,6 +64,11 @@ DIAL_SETTINGS: tuple[Setting, ...] = (
             default=("country", "country_code")),
     Setting(name="do_not_call_fields", about="The fields in which a record says that it must not be called.", kind="list",
             default=("do_not_call",)),
+)  # fmt: skip
+VARIABLES = (  # of the environment, beside those that a settings' file refers to; each after PATCHBAY_
+    "ADMIN_PASSWORD", "API_TOKEN", "WEBHOOK_SECRET", "HOME", "CONFIG", "MAPPINGS", "DATABASE_URL", "HOST", "PORT", "LOG",
+    "CONTACT_CENTRE_SECRET", "SOFTPHONE_URL", "SOFTPHONE_TOKEN", "SOFTPHONE_SPEED", "TEST_POSTGRES_URL",
+    "BENCH_DATABASE_URL", "BENCH_DIR", "BENCH_PROFILER",
 )  # fmt: skip
 POSITIVE = (  # those that have to be more than 0
     "concurrency", "calls_per_second", "calls_per_day", "timeout_seconds", "max_body_bytes", "lease_seconds",

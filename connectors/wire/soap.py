@@ -145,6 +145,7 @@ class _Transport(Transport):
         self.session, self.cache = session, None
         self._close_session = False  # it is the hub's
         self.load_timeout = self.operation_timeout = None
+        self._close_session = False  # what zeep's finalizer asks for: the session is the hub's
         self._wsdl, self._who = wsdl, who
 
     def load(self, url: str) -> bytes:

@@ -16,7 +16,7 @@ from hub.connections import Connections, open_connections
 from hub.desk.dial_plan import dial_plan
 from hub.desk.rules import run_screen_pop_examples, table_of
 from hub.errors import ConfigError
-from hub.flow.agreement import disagreements
+from hub.flow.agreement import disagreements, shared_records
 from hub.language.examples import run_examples
 from hub.language.mapping import Mapping
 from hub.store.database import open_store
@@ -31,6 +31,8 @@ def check() -> None:
     config = report.of(partial(the_config, only_look=True))
     if config is not None:
         say(f"settings: {config.file}, {len(config.connections)} connections")
+        for line in config.unknown:
+            report.add(line)
         store = open_store(config.database_url)
         try:
             connections = report.of(lambda: open_connections(config, store))
@@ -69,6 +71,7 @@ def _check_mappings(config: Config, connections: Connections | None, report: Rep
         report.add(f"{config.mappings}: there is no such folder; PATCHBAY_MAPPINGS or `mappings` names it")
     examples = 0
     named: dict[str, Path] = {}
+    read: list[Mapping] = []
     for file in files:
         mapping = report.of(partial(compiled_file, file, config))
         if mapping is None:
@@ -76,6 +79,9 @@ def _check_mappings(config: Config, connections: Connections | None, report: Rep
         if mapping.name in named:
             report.add(f"{file}:1: the mapping {mapping.name} is in {named[mapping.name]} already")
         named[mapping.name] = file
+        for line, what in shared_records(mapping, read):
+            say(f"  {file}:{line}: note: {what}")
+        read.append(mapping)
         results = run_examples(mapping)
         examples += len(results)
         for result in results:

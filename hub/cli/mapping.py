@@ -14,6 +14,8 @@ from hub.assembly import Hub
 from hub.cli.told import a_hub, say, table
 from hub.config import Config
 from hub.errors import ConfigError
+from hub.flow.agreement import disagreements, notes
+from hub.flow.mappings import Published
 from hub.flow.preview import Preview, facts_of_interaction, preview
 from hub.language.examples import run_examples
 from hub.language.mapping import Mapping, compile_mapping
@@ -22,7 +24,7 @@ from hub.language.yaml_source import read_yaml
 
 @click.group()
 def mapping() -> None:
-    """Mappings: list, preview, test, publish, history, rollback, export."""
+    """Mappings: list, preview, test, publish, history, rollback, retire, export."""
 
 
 @mapping.command("list")
@@ -79,14 +81,44 @@ def test(names: tuple[str, ...]) -> None:
 @mapping.command("publish")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--note", default="", help="Why, for the history.")
-def publish(file: Path, note: str) -> None:
-    """Publish the mapping in FILE: its examples are run, and from then on it runs on every node."""
+@click.option("--anyway", is_flag=True, help="Publish although the systems that it names disagree.")
+def publish(file: Path, note: str, anyway: bool) -> None:
+    """Publish the mapping in FILE: it is compared with the systems that it names, its examples are run, and from then on
+    it runs on every node."""
     with a_hub() as hub:
+        compiled = compiled_file(file, hub.config)
+        disagreeing, unasked = disagreements(compiled, hub.connections)
+        for line, what in disagreeing:
+            click.echo(f"{file}:{line}: {what}", err=True)
+        if disagreeing and not anyway:
+            raise click.ClickException("not published; mend it, or publish it --anyway")
+        told = [f"not compared with its system: {unasked}"] if unasked else []
+        told += notes(compiled, hub.mappings.all(), hub.lists.on)
         try:
-            done = hub.mappings.publish(file.read_text(encoding="utf-8"), _person(), note)
+            done = hub.mappings.publish(compiled.text, _person(), note)
         except ConfigError as error:
             raise ConfigError(error.what, file=str(file), line=error.line) from None
     say(f"{done.name} version {done.version}" + ("" if done.changed else " runs already"))
+    for note_ in told:
+        say(f"  note: {note_}")
+
+
+@mapping.command("retire")
+@click.argument("name")
+@click.option("--note", default="", help="Why, for the history.")
+def retire(name: str, note: str) -> None:
+    """Have nothing run under NAME any more, on any node. Its versions stay: a rollback brings it back."""
+    with a_hub() as hub:
+        listed = hub.mappings.current(name).source.contact_list is not None
+        done = hub.mappings.retire(name, _person(), note)
+        file = hub.config.mappings / f"{name}.yaml"
+    say(
+        f"{name} is retired by version {done.version}; `patchbay mapping rollback {name} {done.version - 1}` brings it back"
+    )
+    if listed:
+        say("  note: the platform's list stays as it is")
+    if file.exists():
+        say(f"  note: {file} is still there; it counts again as soon as it changes")
 
 
 @mapping.command("history")
@@ -97,7 +129,7 @@ def history(name: str) -> None:
         versions = hub.mappings.history(name)
         if not versions:
             hub.mappings.current(name)
-    table(("version", "when", "by", "note"), ((v.version, f"{v.at:%Y-%m-%d %H:%M}", v.by, v.note) for v in versions))
+    table(("version", "when", "by", "note"), ((v.version, f"{v.at:%Y-%m-%d %H:%M}", v.by, _why(v)) for v in versions))
 
 
 @mapping.command("rollback")
@@ -117,6 +149,10 @@ def export(folder: Path) -> None:
     with a_hub() as hub:
         for file in hub.mappings.export(folder):
             say(str(file))
+
+
+def _why(version: Published) -> str:
+    return ": ".join(part for part in ("retired" if version.retired else "", version.note) if part)
 
 
 def compiled_file(file: Path, config: Config) -> Mapping:

@@ -2,7 +2,8 @@
 
 The row in `dials` is there before the platform hears of it. So the same idempotency key, and the same request again within
 three seconds under another key (a double click), get the first one's answer. What may have been done is never repeated: a
-dial without an answer is `unknown` to whoever clicked, and known as `accepted` once the platform's events show its call.
+dial without an answer is `unknown` to whoever clicked, and known once the platform's events show its call, or say that it
+was accepted or failed.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from hub.connections import Connection, Connections
 from hub.contract import Describes, Finds, Writes
 from hub.errors import ConnectorError, nearest
-from hub.language.mapping import Mapping
+from hub.language.mapping import Mapping, TargetSpec
 from hub.language.yaml_source import Document, read_yaml
 from hub.model import PERSON, Description, Field
 
@@ -42,6 +42,76 @@ def disagreements(mapping: Mapping, connections: Connections) -> tuple[list[Disa
     except ConnectorError as error:
         return found, f"{target.name}: {error}"
     return found, ""
+
+
+def shared_records(mapping: Mapping, others: Iterable[Mapping]) -> list[Disagreement]:
+    """Where another mapping writes the same record for the same thing: a record's key is the interaction's own, so two
+    mappings with one target object and key write one record, and what both write is the later one's. It may be meant."""
+    text = read_yaml(mapping.text, mapping.file)
+    found = []
+    for other in others:
+        if other.name == mapping.name or not _may_meet(mapping, other):
+            continue
+        both = [name for name in mapping.fields if name in other.fields]
+        target = mapping.target
+        what = f"{other.name} writes the same {target.write} of {target.connection} for one interaction"
+        what += f", and the later one wins in: {', '.join(both)}" if both else ""
+        found.append((text.line(("target", "write")), what))
+    return found
+
+
+def notes(mapping: Mapping, running: Sequence[Mapping], on: Callable[[str], int]) -> list[str]:
+    """What a person should know who publishes `mapping` beside (or in place of one of) those that run. `on` gives how many
+    members a contact list has."""
+    told = [what for _, what in shared_records(mapping, running)]
+    before = next((one.target for one in running if one.name == mapping.name), None)
+    now, listed = mapping.target, mapping.source.contact_list is not None
+    if listed and before is not None and _place(before) != _place(now) and (members := on(mapping.name)):
+        # Which of a connector's options names the list it alone knows: taking anybody off the former list might take them
+        # off the new one.
+        where = ", ".join([f"{before.connection}/{before.write}", *(f"{k}: {v}" for k, v in before.options.items())])
+        told.append(f"the next pull sends everybody to where it writes now; the {members} contacts on the former list "
+                    f"({where}) have to be taken off there")  # fmt: skip
+    return told
+
+
+def _place(target: TargetSpec) -> tuple[str, str, dict[str, Any]]:
+    return target.connection, target.write, target.options
+
+
+def _may_meet(one: Mapping, other: Mapping) -> bool:
+    """Whether one thing that happens may have both mappings write one record."""
+    ours, theirs = one.target, other.target
+    if (ours.connection, ours.write, ours.key) != (theirs.connection, theirs.write, theirs.key):
+        return False
+    if one.source.contact_list is not None or other.source.contact_list is not None:
+        return False  # the subjects of a list are its own
+    connections, events = set(one.source.connections), {event.partition(".")[0] for event in one.source.events}
+    if connections and other.source.connections and connections.isdisjoint(other.source.connections):
+        return False
+    if events.isdisjoint(event.partition(".")[0] for event in other.source.events):
+        return False
+    return not _exclude_each_other(_when(one), _when(other))
+
+
+def _when(mapping: Mapping) -> dict[str, Any]:
+    return (mapping.document.value["source"].get("when") or {}) if mapping.when else {}
+
+
+def _exclude_each_other(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether some path has to have values that differ: `voice` here, `email` or one of `[chat, sms]` there."""
+    for path in (one.keys() & other.keys()) - {"any", "all", "not"}:
+        values = [_only(words) for words in (one[path], other[path])]
+        if all(values) and set(values[0]).isdisjoint(values[1]):
+            return True
+    return False
+
+
+def _only(words: Any) -> list[str]:
+    """The values that a path may have; empty where that cannot be told."""
+    if isinstance(words, list):
+        return [str(value) for value in words]
+    return [] if isinstance(words, dict) else [str(words)]
 
 
 def _unknown_sources(mapping: Mapping, connections: Connections, text: Document) -> Iterator[Disagreement]:

@@ -91,6 +91,15 @@ def settle_dial(conn: Connection, id: str, state: str, reason: str, interaction:
     )
 
 
+def dial_told(conn: Connection, id: str, connection: str, state: str, reason: str | None) -> None:
+    """What became of the dial `id`, as the platform's own events tell it where its answer has not."""
+    conn.execute(
+        update(dials)
+        .where(dials.c.id == id, dials.c.connection == connection, dials.c.state.in_(("requested", "unknown")))
+        .values(state=state, reason=reason)
+    )
+
+
 def name_call(conn: Connection, id: str, connection: str, interaction: str) -> None:
     """The call that the dial `id` has become, as the platform's own events tell it."""
     conn.execute(

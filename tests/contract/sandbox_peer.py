@@ -26,7 +26,7 @@ class SandboxPeer:
     SANDBOX: ClassVar[Callable[[], Sandbox]]
     UNAUTHORIZED: ClassVar[str]
     TLS: ClassVar[bool] = False
-    SIGN_IN: ClassVar[str] = ""  # the path of the vendor's sign-in: the faults leave it alone
+    PATH: ClassVar[str] = ""  # of the address that a connection is given
     calls_out: ClassVar[tuple[str, ...]] = ("check", "find", "describe", "write", "pages")
 
     def __init__(self, served: Served, **settings: Any) -> None:
@@ -36,7 +36,7 @@ class SandboxPeer:
 
     def opened(self, **settings: Any) -> Connector:
         """A connector of its own, with no session and nothing kept."""
-        told = {"url": self.served.url, **self.sandbox.credentials(), **self._settings, **settings}
+        told = {"url": self.served.url + self.PATH, **self.sandbox.credentials(), **self._settings, **settings}
         return built(self.NAME, told, ca_file=self.served.ca_file)
 
     def failing(self, case: str) -> Connector:

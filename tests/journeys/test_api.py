@@ -221,6 +221,59 @@ def test_a_mapping_is_published_previewed_and_rolled_back(whole: WholeHub) -> No
     assert whole.program.get("/mappings/wrap_up/versions/2")["source"] == changed
 
 
+def test_what_the_crm_disagrees_with_is_not_published_but_anyway(whole: WholeHub) -> None:
+    wrong = WRAP_UP.replace("  channel: interaction.channel", "  chanel: interaction.channel", 1).replace(
+        'subject: "Call inbound", channel: voice', 'subject: "Call inbound", chanel: voice'
+    )
+    problem = whole.program.post("/mappings", {"source": wrong}, 422)
+    line = next(number for number, text in enumerate(wrong.splitlines(), 1) if "chanel:" in text)
+    said = 'activity has no field "chanel", did you mean "channel"?'
+    assert problem["errors"] == [{"field": f"source line {line}", "problem": said}]
+    assert whole.program.get("/mappings/wrap_up")["version"] == 1
+    published = whole.program.post("/mappings", {"source": wrong, "anyway": True}, 201)
+    assert (published["version"], published["notes"]) == (2, [said])
+
+
+def test_two_mappings_that_write_one_record_are_told(whole: WholeHub) -> None:
+    again = WRAP_UP.replace("mapping: wrap_up", "mapping: log")
+    note = (
+        "wrap_up writes the same activity of crm for one interaction, and the later one wins in: "
+        "contact, subject, channel, direction, comment, recording_url"
+    )
+    checked = whole.program.post("/mappings/check", {"source": again})
+    assert (checked["ok"], checked["notes"]) == (True, [note])
+    assert whole.program.post("/mappings", {"source": again}, 201)["notes"] == [note]
+    # Of another channel, of another key, of another kind of thing: another record.
+    for old, new in (
+        ("channel: voice }\ntarget", "channel: [email, chat] }\ntarget"),
+        ("key: interaction_key", "key: id"),
+        ("event: interaction.wrapped_up", "event: campaign.contact_result"),
+        ("connection: any", "connection: [other_platform]"),
+    ):
+        other = again.replace("mapping: log", "mapping: other").replace(old, new)
+        notes = whole.program.post("/mappings/check", {"source": other})["notes"]
+        assert bool(notes) is (new == "connection: [other_platform]"), (new, notes)
+
+
+def test_a_retired_mapping_runs_no_more_until_it_is_rolled_back(whole: WholeHub) -> None:
+    whole.take_call()
+    retired = whole.program.post("/mappings/wrap_up/retire", {"note": "replaced"})
+    assert (retired["version"], retired["retired"], retired["note"]) == (2, True, "replaced")
+    assert whole.program.get("/mappings")["mappings"] == []
+    assert "is retired" in whole.program.get("/mappings/wrap_up", 404)["detail"]
+    assert [one["retired"] for one in whole.program.get("/mappings/wrap_up/versions")["versions"]] == [True, False]
+    assert "is retired" in whole.program.post("/mappings/wrap_up/retire", {}, 404)["detail"]
+    whole.deliver()
+    [waiting] = whole.program.get("/deliveries")["deliveries"]
+    assert (waiting["state"], waiting["reason"]["name"]) == ("parked", "mapping_gone")
+    whole.take_call("call-2")
+    assert len(whole.program.get("/deliveries")["deliveries"]) == 1
+    whole.program.post("/mappings/wrap_up/rollback", {"version": 1})
+    whole.program.post("/deliveries/replay", {"ids": [waiting["id"]]})
+    whole.deliver()
+    assert whole.program.get(f"/deliveries/{waiting['id']}")["state"] == "delivered"
+
+
 def test_a_preview_of_given_facts_and_of_a_draft(whole: WholeHub) -> None:
     given = {"interaction": {"channel": "email"}}
     assert "channel" in whole.program.post("/mappings/wrap_up/preview", {"given": given})["skips"]

@@ -191,6 +191,41 @@ def test_mappings_are_published_tested_rolled_back_and_exported(patchbay: Say, t
     assert 'did you mean "write"?' in err
 
 
+def test_publishing_compares_with_the_crm_and_retiring_keeps_the_versions(patchbay: Say, tmp_path: Path) -> None:
+    file = tmp_path / "draft.yaml"
+    file.write_text(WRAP_UP.replace("write: activity", "write: activty"))
+    _, err = patchbay("mapping", "publish", str(file), code=1)
+    assert f'{file}:9: crm has no object "activty", did you mean "activity"?' in err
+    assert "--anyway" in err
+    assert patchbay("mapping", "list")[0].count("\n") == 1
+    assert "wrap_up version 1" in patchbay("mapping", "publish", str(file), "--anyway")[0]
+    file.write_text(WRAP_UP)
+    patchbay("mapping", "publish", str(file))
+    told = patchbay("mapping", "retire", "wrap_up", "--note", "replaced")[0]
+    assert "wrap_up is retired by version 3; `patchbay mapping rollback wrap_up 2` brings it back" in told
+    assert "wrap_up.yaml is still there" in told
+    assert patchbay("mapping", "list")[0].count("\n") == 1
+    assert "retired: replaced" in patchbay("mapping", "history", "wrap_up")[0]
+    assert "is retired" in patchbay("mapping", "retire", "wrap_up", code=1)[1]
+    assert "version 4" in patchbay("mapping", "rollback", "wrap_up", "2")[0]
+    assert "wrap_up" in patchbay("mapping", "list")[0]
+
+
+def test_a_variable_that_nothing_reads_is_told(patchbay: Say) -> None:
+    said = 'PATCHBAY_PROT: nothing reads this variable, did you mean "PATCHBAY_PORT"?'
+    assert said in patchbay("check", code=1, PATCHBAY_PROT="8081")[1]
+    assert f"patchbay: {said}" in patchbay("mapping", "list", PATCHBAY_PROT="8081")[1]
+    assert f"look  {said}" in patchbay("doctor", PATCHBAY_PROT="8081")[0]
+
+
+def test_a_check_tells_which_mappings_write_one_record(patchbay: Say, tmp_path: Path) -> None:
+    (tmp_path / "mappings" / "again.yaml").write_text(WRAP_UP.replace("mapping: wrap_up", "mapping: again"))
+    told = patchbay("check")[0]
+    assert "note: again writes the same activity of crm for one interaction, and the later one wins in: contact" in told
+    (tmp_path / "mappings" / "again.yaml").unlink()
+    assert "note:" not in patchbay("check")[0]
+
+
 # --- tokens, deliveries, connections ----------------------------------------
 
 

@@ -10,13 +10,15 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import structs
 
-from connectors.crm.rest.calls import Call, addressed
+from connectors.crm.rest.calls import Call
 from connectors.crm.rest.client import AUTHORITIES, Client
-from connectors.crm.rest.finding import Finder
-from connectors.crm.rest.paging import Pager
-from connectors.crm.rest.writing import Writer
-from connectors.wire.declared import Declared, text
-from connectors.wire.failures import Failures
+from connectors.wire.profiled.asking import ANSWER
+from connectors.wire.profiled.declared import Declared
+from connectors.wire.profiled.failures import Failures
+from connectors.wire.profiled.finding import Finder
+from connectors.wire.profiled.paging import Pager
+from connectors.wire.profiled.pieces import text
+from connectors.wire.profiled.writing import Writer
 from hub.contract import Manifest, Setting, Tools
 from hub.model import Description, Identity, Lookup, Page, Query, Receipt, Record, Row, Target
 
@@ -67,14 +69,14 @@ class Rest:
         words = profile.group((), profile.value, PROFILE_WORDS, ("profile", "about", "objects"))
         if words["profile"] != "rest":
             raise profile.error(("profile",), f'a profile for this connector says `rest`, not "{words["profile"]}"')
-        failures = Failures(profile, ("errors",), words.get("errors", []), ("answer", "status", "header"), "the CRM")
+        failures = Failures(profile, ("errors",), words.get("errors", []), ANSWER, "the CRM")
         self._url = settings["url"]
         self._client = Client(settings, tools, failures)
-        self._declared = Declared(profile, words, addressed(profile))
+        self._declared = Declared(profile, words)
         self._check = self._identity = None
         if "check" in words:
             told = dict(profile.group(("check",), words["check"], (*Call.WORDS, "identity"), ("identity",)))
-            self._identity = profile.field(("check", "identity"), told.pop("identity"), ("answer", "header"))
+            self._identity = profile.field(("check", "identity"), told.pop("identity"), ANSWER)
             self._check = Call(profile, ("check",), told, ())
         self._finder = Finder(profile, words["objects"], self._declared, self._client, tools.country)
         self._writer = Writer(profile, words["objects"], self._declared, self._client, self._finder)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from msgspec import Struct
 
-from connectors.wire.declared import text
-from hub.contract import Piece, Place, Profile
+from connectors.wire.profiled.pieces import body_of, encoded, filled, group_of, text
+from hub.contract import Place, Profile
 from hub.errors import Rejected
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_PLACE = re.compile(r"\{([^{}]*)\}")
 
 
 class Made(Struct, frozen=True, kw_only=True):
@@ -44,16 +42,11 @@ class Call:
         if "json" in words and "form" in words:
             raise profile.error((*at, "form"), "a request has one body: `json` or `form`")
         self.method = methods[0]
-        self._path = filled(profile, (*at, self.method), words[self.method], roots)
-        self._query = _group(profile, (*at, "query"), words.get("query", {}), roots)
-        self._headers = _group(profile, (*at, "headers"), words.get("headers", {}), roots)
-        self._form = _group(profile, (*at, "form"), words["form"], roots) if "form" in words else None
-        self._json = _body(profile, (*at, "json"), words["json"], roots) if "json" in words else None
-
-    @staticmethod
-    def body(profile: Profile, at: Place, value: Any, roots: tuple[str, ...]) -> Piece:
-        """A JSON body: a path to a whole group (`fields`), or a group; a dot in a name makes an inner group."""
-        return _body(profile, at, value, roots)
+        self._path = filled(profile, (*at, self.method), words[self.method], roots, encoded)
+        self._query = group_of(profile, (*at, "query"), words.get("query", {}), roots)
+        self._headers = group_of(profile, (*at, "headers"), words.get("headers", {}), roots)
+        self._form = group_of(profile, (*at, "form"), words["form"], roots) if "form" in words else None
+        self._json = body_of(profile, (*at, "json"), words["json"], roots) if "json" in words else None
 
     def made(self, facts: Mapping[str, Any]) -> Made:
         """The request of these facts; what is absent is left out. Raises Rejected where a value does not fit."""
@@ -79,68 +72,6 @@ class Call:
             told = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
             return told.encode(), "application/x-www-form-urlencoded"
         return None, ""
-
-
-def addressed(profile: Profile) -> Callable[[Place, Any], Piece]:
-    """What compiles a profile's address for a browser: `{id}`, `{search}` and the fields of a new record."""
-    return lambda at, value: filled(profile, at, value, ("id", "search", "fields"))
-
-
-def filled(profile: Profile, at: Place, template: Any, roots: tuple[str, ...]) -> Piece:
-    """A path or an address with places such as `{value}` in it; what is put there is percent-encoded as a whole."""
-    if not isinstance(template, str):
-        raise profile.error(at, "a path is a text such as /contacts/{id}")
-    pieces: list[tuple[str, Piece]] = []
-    before = 0
-    for found in _PLACE.finditer(template):
-        pieces.append((template[before : found.start()], profile.path(at, found.group(1).strip(), roots)))
-        before = found.end()
-    tail = template[before:]
-
-    def made(facts: Mapping[str, Any]) -> str:
-        written = []
-        for literal, piece in pieces:
-            value = piece(facts)
-            # An empty step would name the whole collection, and `..` somebody else's.
-            encoded = quote(text(value), safe="") if value is not None else ""
-            if (value is None and literal.endswith("/")) or encoded in (".", ".."):
-                raise ValueError("nothing that can stand in its path")
-            written += [literal, encoded]
-        return "".join(written) + tail
-
-    return made
-
-
-def _group(profile: Profile, at: Place, value: Any, roots: tuple[str, ...]) -> list[tuple[str, Piece]]:
-    if not isinstance(value, dict):
-        raise profile.error(at, f"`{at[-1]}` is a group of names, each with a path or its words")
-    return [(name, _leaf(profile, (*at, name), told, roots)) for name, told in value.items()]
-
-
-def _body(profile: Profile, at: Place, value: Any, roots: tuple[str, ...]) -> Piece:
-    if isinstance(value, str):
-        return profile.path(at, value, roots)
-    pieces = _group(profile, at, value, roots)
-
-    def made(facts: Mapping[str, Any]) -> dict[str, Any]:
-        body: dict[str, Any] = {}
-        for name, piece in pieces:
-            value = piece(facts)
-            if value is None:
-                continue
-            *outer, last = name.split(".")
-            inner = body
-            for step in outer:
-                inner = inner.setdefault(step, {})
-            inner[last] = value
-        return body
-
-    return made
-
-
-def _leaf(profile: Profile, at: Place, value: Any, roots: tuple[str, ...]) -> Piece:
-    """A path may name a group or a list as well, which a field of a mapping may not."""
-    return profile.path(at, value, roots) if isinstance(value, str) else profile.field(at, value, roots)
 
 
 def _texts(value: Any) -> list[str]:

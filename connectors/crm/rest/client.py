@@ -8,13 +8,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from msgspec import Struct
+from msgspec import structs
 
 from connectors.crm.rest.calls import Call, Made
 from connectors.wire.answers import json_of, lost, nothing_done, retry_after
-from connectors.wire.failures import Failures
+from connectors.wire.profiled.asking import ANSWER, Answer, Nothing
+from connectors.wire.profiled.failures import Failures
+from connectors.wire.profiled.pieces import body_of
 from connectors.wire.tokens import Token, Tokens, expires_in
-from hub.contract import Tools
+from hub.contract import Piece, Place, Profile, Tools
 from hub.errors import (
     ConfigError,
     ConnectorError,
@@ -49,21 +51,12 @@ STATUSES: Mapping[int, type[ConnectorError]] = {
 }
 
 
-class Answer(Struct, frozen=True, kw_only=True):
-    """A good answer. `body` is None where there is none."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: Any
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """As a profile's paths see it: `answer`, `status`, `header`."""
-        return {"answer": self.body, "status": self.status, "header": self.headers}
-
-
 class Client:
-    """Requests to one system."""
+    """Requests to one system, as `Asks`."""
+
+    words: tuple[str, ...] = Call.WORDS
+    roots: tuple[str, ...] = ANSWER
+    addressed: bool = True
 
     def __init__(self, settings: Mapping[str, Any], tools: Tools, failures: Failures) -> None:
         self._settings, self._session, self._now, self._failures = settings, tools.session, tools.now, failures
@@ -78,38 +71,45 @@ class Client:
             raise ConfigError(f"connection {tools.connection}: sign_in {kind} needs {', '.join(missing)}")
         self._tokens = Tokens(self._signed_in, tools.now) if kind == "oauth2" else None
 
-    def asked(
-        self, call: Call, facts: Mapping[str, Any], *, changes: bool, none: frozenset[int] = frozenset()
-    ) -> Answer:
-        """The answer to a declared request. A status in `none` is an answer without a body. Raises what it means."""
-        return self._answered(f"{self._root}{{}}", call.made(facts), changes, none)
+    def call(self, profile: Profile, at: Place, value: dict[str, Any], roots: tuple[str, ...]) -> Call:
+        """A request."""
+        return Call(profile, at, value, roots)
 
-    def asked_at(self, url: str, call: Call, facts: Mapping[str, Any]) -> Answer:
-        """The answer at an address that the system gave itself, such as the next page's; it has to be its own."""
-        here, there = urlsplit(self._root), urlsplit(requests.compat.urljoin(f"{self._root}/", url))
+    def batch(self, profile: Profile, at: Place, value: dict[str, Any], roots: tuple[str, ...]) -> tuple[Call, Piece]:
+        """A request whose JSON body holds the rows."""
+        if "json" in value or "form" in value:
+            raise profile.error(at, "a batch's body is made of `rows` and `row`")
+        row = body_of(profile, (*at, "row"), value.pop("row"), roots)
+        return Call(profile, at, value | {"json": "rows"}, ("rows", "options")), row
+
+    def asked(
+        self, call: Call, facts: Mapping[str, Any], *, changes: bool, none: Nothing | None = None, at: str = ""
+    ) -> Answer:
+        """The answer to a request. Raises what a refusal means, and Rejected where `at` is not the system's own."""
+        made = call.made(facts)
+        if not at:
+            return self._answered(self._root + made.path, made, changes, none)
+        here, there = urlsplit(self._root), urlsplit(requests.compat.urljoin(f"{self._root}/", at))
         if (here.scheme, here.netloc) != (there.scheme, there.netloc):
             raise Rejected(f"the system names a next page elsewhere, at {there.scheme}://{there.netloc}")
-        made = call.made(facts)
-        bare = Made(method=made.method, path="", query=[], headers=made.headers, body=made.body,
-                    content_type=made.content_type)  # fmt: skip
-        return self._answered(there.geturl(), bare, False, frozenset())
+        return self._answered(there.geturl(), structs.replace(made, query=[]), changes, none)
 
     def reached(self) -> None:
         """Whether the address answers and does not refuse us."""
         made = Made(method="GET", path="/", query=[], headers={}, body=None, content_type="")
-        answer = self._sent(f"{self._root}{{}}", made)
+        answer = self._sent(f"{self._root}/", made)
         if answer.status_code in (401, 407, 429, 503):
             raise self._meaning(answer, None, changes=False)
 
-    def _answered(self, where: str, made: Made, changes: bool, none: frozenset[int]) -> Answer:
+    def _answered(self, url: str, made: Made, changes: bool, none: Nothing | None) -> Answer:
         if changes:
-            answer = self._sent(where, made)
+            answer = self._sent(url, made)
         else:
             with nothing_done():
-                answer = self._sent(where, made)
+                answer = self._sent(url, made)
         status = answer.status_code
-        if status in none:
-            return Answer(status=status, headers={}, body=None)
+        if none is not None and none({"answer": _readable(answer), "status": status, "header": _plain(answer)}):
+            return Answer(status=status, headers=_plain(answer), body=None)
         if status == 204 or (200 <= status < 300 and not answer.content):
             return Answer(status=status, headers=_plain(answer), body=None)
         if not 200 <= status < 300:
@@ -120,21 +120,20 @@ class Client:
             raise refused
         return good
 
-    def _sent(self, where: str, made: Made) -> requests.Response:
+    def _sent(self, url: str, made: Made) -> requests.Response:
         token = self._tokens.current() if self._tokens else None
-        answer = self._posted(where, made, token)
+        answer = self._posted(url, made, token)
         if answer.status_code == 401 and self._tokens and token:
-            answer = self._posted(where, made, self._tokens.instead_of(token))
+            answer = self._posted(url, made, self._tokens.instead_of(token))
         return answer
 
-    def _posted(self, where: str, made: Made, token: Token | None) -> requests.Response:
+    def _posted(self, url: str, made: Made, token: Token | None) -> requests.Response:
         headers = {"Accept": "application/json", **made.headers, **self._authority(token)}
         if made.body is not None:
             headers["Content-Type"] = made.content_type
         basic = None
         if self._settings["sign_in"] == "basic":
             basic = (self._settings["user"].encode(), self._settings["password"].encode())
-        url = where.replace("{}", made.path, 1) if "{}" in where else where
         return self._session.request(
             made.method, url, params=made.query or None, data=made.body, headers=headers, auth=basic,
             allow_redirects=False,

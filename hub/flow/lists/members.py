@@ -31,7 +31,7 @@ class Candidate(Struct, frozen=True):
 
     member: str
     phone: str | None
-    content: str  # digest of the rendered fields
+    content: str  # digest of the rendered fields and of where they are written
     body: str  # the facts, as the delivery keeps them
     refusal: str | None = None
     because: str | None = None
@@ -47,6 +47,8 @@ class RowReader:
         self._own = own_numbers
         self._consent = _value(source.consent)
         self._do_not_call = _value(source.do_not_call)
+        target = mapping.target  # another list on the platform has none of what was sent to this one
+        self._digest = blake2b(_ENCODER.encode([target.connection, target.write, target.options]), digest_size=15)
 
     def read(self, row: dict[str, Any]) -> Candidate:
         """The candidate that this row is."""
@@ -81,7 +83,9 @@ class RowReader:
         if rendered.problems:
             named = "; ".join(f"{field}: {problem}" for field, problem in rendered.problems.items())
             return Candidate(key, phone, "", body, "not mapped", f"not mapped: {named}")
-        return Candidate(key, phone, blake2b(_ENCODER.encode(rendered.fields), digest_size=15).hexdigest(), body)
+        digest = self._digest.copy()
+        digest.update(_ENCODER.encode(rendered.fields))
+        return Candidate(key, phone, digest.hexdigest(), body)
 
     def _number_of(self, facts: dict[str, Any]) -> tuple[Any, str | None]:
         """What is written where a number should be, and the first of it that is a number."""

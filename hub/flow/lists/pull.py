@@ -68,6 +68,9 @@ class ListStatus(Struct, frozen=True, kw_only=True):
     run: RunStatus | None
 
 
+Standing = Callable[[ListStatus], None]
+
+
 class LeftOut(Struct, frozen=True, kw_only=True):
     """A member that is left out, and why."""
 
@@ -108,8 +111,10 @@ class ContactLists:
         simulate: bool = False,
         progress: Progress | None = None,
         report: Report | None = None,
+        standing: Standing | None = None,
     ) -> Counts:
-        """Pull the list that mapping `name` declares, and say what was done. `report` gets each page's outcomes.
+        """Pull the list that mapping `name` declares, and say what was done. `report` gets each page's outcomes,
+        `standing` how the list stands afterwards: an incremental pull names only what changed.
 
         With `simulate`, the same is done on a scratch copy of what the hub knows of this list, and thrown away.
         Raises ListBusy, ConfigError where the mapping is no list, and the connector's error where the CRM fails.
@@ -117,7 +122,7 @@ class ContactLists:
         mapping, source = self._declared(name)
         if simulate:
             with self._scratch(name) as scratch:
-                return scratch.pull(name, full=full, progress=progress, report=report)
+                return scratch.pull(name, full=full, progress=progress, report=report, standing=standing)
         pull = _Pull(mapping, source, self._runs.start(mapping, source, full), progress, report)
         try:
             if not pull.run.counts.read_all:
@@ -133,6 +138,8 @@ class ContactLists:
             self._runs.end(pull.run, failure)
             raise
         self._runs.end(pull.run)
+        if standing is not None:
+            standing(self.status(name))
         return pull.run.counts
 
     def sweep(self) -> int:
@@ -163,6 +170,11 @@ class ContactLists:
             left_out=left_out,
             run=self._runs.latest(name),
         )
+
+    def on(self, name: str) -> int:
+        """How many members are on the list `name`; 0 where it was never pulled."""
+        with self._store.read() as conn:
+            return sql.member_counts(conn, name)[0]
 
     def left_out(self, name: str, *, reason: str = "", after: str = "", limit: int = 100) -> list[LeftOut]:
         """A page of the members that are left out, by the order of their ids; of one kind of reason if given."""

@@ -173,5 +173,5 @@ def _one(there: Connection) -> dict[str, Any]:
 def _known(name: str) -> Connection:
     hub = the_hub()
     if name not in hub.connections:
-        raise not_found(f'There is no connection "{name}"{nearest(name, hub.connections)}.')
+        raise not_found(f'There is no connection "{name}"{nearest(name, hub.connections) or "."}')
     return hub.connections[name]

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.crm.rest.calls import Call
-from connectors.crm.rest.client import Answer, Client
-from connectors.crm.rest.finding import listed
-from connectors.wire.declared import Declared, text
+from connectors.wire.profiled.asking import Answer, Asks
+from connectors.wire.profiled.declared import Declared
+from connectors.wire.profiled.finding import listed
+from connectors.wire.profiled.pieces import text
 from hub.contract import Piece, Place, Profile, Tools
 from hub.errors import Rejected, Unavailable, Unsupported
 from hub.model import Page, Query
@@ -41,7 +41,7 @@ _LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[\w*]+\s*=\s*(?:"[^"]*"|[^;,"]*)\s*)*)'
 class Listing:
     """How one object is pulled."""
 
-    call: Call
+    call: Any
     records: Piece
     style: str
     step: Piece | None
@@ -55,11 +55,11 @@ class Pager:
     """Every object's list."""
 
     def __init__(
-        self, profile: Profile, objects: Mapping[str, Any], declared: Declared, client: Client, tools: Tools
+        self, profile: Profile, objects: Mapping[str, Any], declared: Declared, asks: Asks, tools: Tools
     ) -> None:
-        self._declared, self._client, self._now = declared, client, tools.now
+        self._declared, self._asks, self._now = declared, asks, tools.now
         self._listings = {
-            name: _listing(profile, ("objects", name, "pages"), words["pages"])
+            name: _listing(profile, ("objects", name, "pages"), words["pages"], asks)
             for name, words in objects.items()
             if "pages" in words
         }
@@ -92,9 +92,9 @@ class Pager:
     def _asked(self, listing: Listing, query: Query, place: Any) -> Answer:
         facts = {"where": query.where, "size": query.size, "watermark": query.watermark}
         if place is not None and listing.style in ("url", "link"):
-            return self._client.asked_at(str(place), listing.call, facts)
+            return self._asks.asked(listing.call, facts, changes=False, at=str(place))
         first = {"page": 1, "offset": 0}.get(listing.style)
-        return self._client.asked(listing.call, facts | {listing.style: place if place is not None else first},
+        return self._asks.asked(listing.call, facts | {listing.style: place if place is not None else first},
                                   changes=False)  # fmt: skip
 
 
@@ -136,24 +136,27 @@ def _resumed(cursor: str) -> tuple[str, Any]:
     return began, place
 
 
-def _listing(profile: Profile, at: Place, value: Any) -> Listing:
-    words = dict(profile.group(at, value, (*Call.WORDS, *WORDS), ("next",)))
+def _listing(profile: Profile, at: Place, value: Any, asks: Asks) -> Listing:
+    words = dict(profile.group(at, value, (*asks.words, *WORDS), ("next",)))
     told = profile.group((*at, "next"), words.pop("next"), STYLES)
     if len(told) != 1:
         raise profile.error((*at, "next"), f"`next` is one of {', '.join(STYLES)}")
     ((style, where),) = told.items()
+    if style in ("url", "link") and not asks.addressed:
+        raise profile.error(
+            (*at, "next", style), "its pages have no addresses; use `cursor`, `page`, `offset` or `after`"
+        )
     step = None
     if style in ("cursor", "url", "after"):
-        step = profile.path((*at, "next", style), where, ("record",) if style == "after" else ("answer", "header"))
+        step = profile.path((*at, "next", style), where, ("record",) if style == "after" else asks.roots)
     elif where is not True and not (style == "link" and where == "next"):
         raise profile.error((*at, "next", style), "write `link: next`" if style == "link" else f"write `{style}: true`")
-    answer = ("answer", "header", "status")
     overlap = words.pop("overlap_seconds", 300)
     if not isinstance(overlap, int) or isinstance(overlap, bool) or overlap < 0:
         raise profile.error((*at, "overlap_seconds"), "`overlap_seconds` is a number of seconds")
-    records = profile.path((*at, "records"), words.pop("records", "answer"), answer)
-    more = profile.condition((*at, "more"), words.pop("more"), answer) if "more" in words else None
-    removed = profile.path((*at, "removed"), words.pop("removed"), answer) if "removed" in words else None
+    records = profile.path((*at, "records"), words.pop("records", "answer"), asks.roots)
+    more = profile.condition((*at, "more"), words.pop("more"), asks.roots) if "more" in words else None
+    removed = profile.path((*at, "removed"), words.pop("removed"), asks.roots) if "removed" in words else None
     gone = profile.condition((*at, "gone"), words.pop("gone"), ("record",)) if "gone" in words else None
-    call = Call(profile, at, words, ROOTS)
+    call = asks.call(profile, at, words, ROOTS)
     return Listing(call, records, style, step, more, removed, gone, dt.timedelta(seconds=overlap))

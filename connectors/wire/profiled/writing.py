@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.crm.rest.calls import Call
-from connectors.crm.rest.client import Client
-from connectors.crm.rest.finding import Finder, listed
-from connectors.wire.declared import Declared, DeclaredObject, checked_fields, text
-from connectors.wire.failures import Failures
+from connectors.wire.profiled.asking import Asks, Nothing, nothing_of
+from connectors.wire.profiled.declared import Declared, DeclaredObject, checked_fields
+from connectors.wire.profiled.failures import Failures
+from connectors.wire.profiled.finding import Finder, listed
+from connectors.wire.profiled.pieces import text
 from hub.contract import Piece, Place, Profile
 from hub.errors import Ambiguous, ConnectorError, NotFound, Rejected, Then, Unavailable, UnknownOutcome, Unsupported
 from hub.model import Lookup, Receipt, Record, Row, Target
@@ -27,7 +27,7 @@ WAYS: Mapping[str, str] = {
 ANSWER_WORDS: Mapping[str, str] = {
     "id": "the path of the record's id in the answer",
     "created": "a condition on the answer: a new record was made (status 201 says so by itself)",
-    "none": "statuses that mean, to `remove`, that it is gone already",
+    "none": "what means, to `remove`, that it is gone already: statuses, or a condition",
 }
 BATCH_WORDS: Mapping[str, str] = {
     "rows": "the name in the JSON body under which the rows stand",
@@ -44,17 +44,17 @@ ALONE = 50  # rows that are taken at a time where each is a request of its own
 class One:
     """A request for one row, and what its answer says."""
 
-    call: Call
+    call: Any
     id: Piece | None
     created: Any
-    none: frozenset[int]
+    none: Nothing | None
 
 
 @dataclass(frozen=True)
 class Many:
     """A request for many rows."""
 
-    call: Call
+    call: Any
     name: str
     row: Piece
     of: int
@@ -70,9 +70,9 @@ class Writer:
     """Every object's ways of being written."""
 
     def __init__(
-        self, profile: Profile, objects: Mapping[str, Any], declared: Declared, client: Client, finder: Finder
+        self, profile: Profile, objects: Mapping[str, Any], declared: Declared, asks: Asks, finder: Finder
     ) -> None:
-        self._declared, self._client, self._finder = declared, client, finder
+        self._declared, self._asks, self._finder = declared, asks, finder
         self._ones: dict[tuple[str, str], One] = {}
         self._batches: dict[str, Many] = {}
         for name, words in objects.items():
@@ -80,9 +80,9 @@ class Writer:
             told = profile.group(at, words.get("write", {}), WAYS)
             for way, value in told.items():
                 if way == "batch":
-                    self._batches[name] = _many(profile, (*at, way), value)
+                    self._batches[name] = _many(profile, (*at, way), value, asks)
                 else:
-                    self._ones[name, way] = _one(profile, (*at, way), value)
+                    self._ones[name, way] = _one(profile, (*at, way), value, asks)
             native = {"upsert", "batch"} & set(told)
             if ("create" in told or "update" in told) and not native and not finder.can(name, "key"):
                 raise profile.error(at, f"{name} is written after a look-up by key, so `find.key` has to be there")
@@ -124,14 +124,21 @@ class Writer:
     # --- many in one request ----------------------------------------
 
     def _together(self, many: Many, one: DeclaredObject, target: Target, rows: Sequence[Row]) -> dict[str, Receipt]:
-        body = [many.row(_facts(target, row)) for row in rows]
-        answer = self._client.asked(many.call, {"rows": {many.name: body}, "options": target.options}, changes=True)
+        receipts, sent, body = {}, [], []
+        for row in rows:
+            try:
+                body.append(many.row(_facts(target, row)))
+                sent.append(row)
+            except (ValueError, Rejected) as error:
+                receipts[row.key] = _failed(row, Rejected(str(error)))
+        if not sent:
+            return receipts
+        answer = self._asks.asked(many.call, {"rows": {many.name: body}, "options": target.options}, changes=True)
         results = listed(many.results(answer.facts))
         by_key = {text(many.key({"result": result})): result for result in results} if many.key else {}
-        if many.key is None and len(results) != len(rows):
-            raise UnknownOutcome(f"the CRM gives {len(results)} results for {len(rows)} rows")
-        receipts = {}
-        for place, row in enumerate(rows):
+        if many.key is None and len(results) != len(sent):
+            raise UnknownOutcome(f"the CRM gives {len(results)} results for {len(sent)} rows")
+        for place, row in enumerate(sent):
             result = by_key.get(row.key) if many.key else results[place]
             receipts[row.key] = self._receipt_of(many, one, row, result)
         return receipts
@@ -186,7 +193,7 @@ class Writer:
         id = row.key if target.key == "id" else there[0].id if there else None
         facts = _facts(target, row) | {"id": id}
         if row.action == "remove":
-            return self._removed(one, row, facts, known=bool(id))
+            return self._removed(one, row, facts | {"fields": {}}, known=bool(id))
         if target.key != "id" and (way := self._ones.get((one.name, "upsert"))):
             return self._sent(way, one, row, facts, "updated")
         if id is None:
@@ -200,13 +207,13 @@ class Writer:
         if not known and self._finder.can(one.name, "key"):
             return _done(one, row, "unchanged", None)
         try:
-            answer = self._client.asked(way.call, facts, changes=True, none=way.none)
+            answer = self._asks.asked(way.call, facts, changes=True, none=way.none)
         except NotFound:
             return _done(one, row, "unchanged", None)
-        return _done(one, row, "unchanged" if answer.status in way.none else "removed", None)
+        return _done(one, row, "unchanged" if way.none and way.none(answer.facts) else "removed", None)
 
     def _sent(self, way: One, one: DeclaredObject, row: Row, facts: Mapping[str, Any], outcome: str) -> Receipt:
-        answer = self._client.asked(way.call, facts, changes=True)
+        answer = self._asks.asked(way.call, facts, changes=True)
         made = answer.status == 201 or (way.created is not None and way.created(answer.facts))
         id = way.id(answer.facts) if way.id else None
         return _done(one, row, "created" if made else outcome, id if id is not None else facts["id"])
@@ -232,19 +239,16 @@ def _failed(row: Row, error: Exception) -> Receipt:
     return Receipt(key=row.key, outcome="failed", error=error)
 
 
-def _one(profile: Profile, at: Place, value: Any) -> One:
-    words = dict(profile.group(at, value, (*Call.WORDS, *ANSWER_WORDS)))
-    roots = ("answer", "header", "status")
-    id = profile.path((*at, "id"), words.pop("id"), roots) if "id" in words else None
-    created = profile.condition((*at, "created"), words.pop("created"), roots) if "created" in words else None
-    none = words.pop("none", [])
-    return One(Call(profile, at, words, ROOTS), id, created, frozenset(none if isinstance(none, list) else [none]))
+def _one(profile: Profile, at: Place, value: Any, asks: Asks) -> One:
+    words = dict(profile.group(at, value, (*asks.words, *ANSWER_WORDS)))
+    id = profile.path((*at, "id"), words.pop("id"), asks.roots) if "id" in words else None
+    created = profile.condition((*at, "created"), words.pop("created"), asks.roots) if "created" in words else None
+    none = nothing_of(profile, (*at, "none"), words.pop("none"), asks.roots) if "none" in words else None
+    return One(asks.call(profile, at, words, ROOTS), id, created, none)
 
 
-def _many(profile: Profile, at: Place, value: Any) -> Many:
-    words = dict(profile.group(at, value, (*Call.WORDS, *BATCH_WORDS), ("rows", "row", "of", "results", "result")))
-    if "json" in words or "form" in words:
-        raise profile.error(at, "a batch's body is made of `rows` and `row`")
+def _many(profile: Profile, at: Place, value: Any, asks: Asks) -> Many:
+    words = dict(profile.group(at, value, (*asks.words, *BATCH_WORDS), ("rows", "row", "of", "results", "result")))
     told = profile.group((*at, "result"), words.pop("result"), RESULT_WORDS)
 
     def piece(word: str) -> Piece | None:
@@ -256,9 +260,8 @@ def _many(profile: Profile, at: Place, value: Any) -> Many:
     name, of = words.pop("rows"), words.pop("of")
     if not isinstance(of, int) or isinstance(of, bool) or not 1 <= of <= 10_000:
         raise profile.error((*at, "of"), "`of` is how many rows a request takes, from 1 to 10000")
-    row = Call.body(profile, (*at, "row"), words.pop("row"), ROOTS)
-    results = profile.path((*at, "results"), words.pop("results"), ("answer", "header"))
+    results = profile.path((*at, "results"), words.pop("results"), asks.roots)
     errors = Failures(profile, (*at, "result", "errors"), told.get("errors", []), RESULT, "the CRM")
-    call = Call(profile, at, words | {"json": "rows"}, ("rows", "options"))
+    call, row = asks.batch(profile, at, words, ROOTS)
     return Many(call, str(name), row, of, results, piece("key"), piece("id"), condition("created"), condition("failed"),
                 errors)  # fmt: skip

@@ -6,17 +6,19 @@ Shared by the connectors that are made by configuration alone. `record` is one r
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from connectors.wire.numbers import same
+from connectors.wire.profiled.pieces import encoded, filled, text
 from hub.contract import Piece, Place, Profile
 from hub.errors import NotFound, Rejected, Unsupported, nearest
 from hub.model import PERSON, Account, Description, Field, FieldType, Lookup, Match, Record
 
 Raw = Mapping[str, Any]
 RECORD = ("record",)
+LINK = ("id", "search", "fields")
 FIELD_WORDS = (
     "type",
     "label",
@@ -72,6 +74,7 @@ class DeclaredObject:
     account: tuple[str, Piece, Piece | None] | None
     told: Mapping[str, Piece]
     links: Mapping[str, Piece] = field(default_factory=dict)
+    whole: bool = True  # whether `fields` are all that it has
 
     @property
     def description(self) -> Description:
@@ -137,15 +140,15 @@ class DeclaredObject:
 
 
 class Declared(Mapping[str, DeclaredObject]):
-    """All objects of a profile."""
+    """All objects of a profile. `more`: words by which the connector knows further fields of an object."""
 
-    def __init__(self, profile: Profile, words: Mapping[str, Any], addressed: Callable[[Place, Any], Piece]) -> None:
+    def __init__(self, profile: Profile, words: Mapping[str, Any], more: tuple[str, ...] = ()) -> None:
         self._objects: dict[str, DeclaredObject] = {}
         told = words.get("objects")
         if not isinstance(told, dict) or not told:
             raise profile.error(("objects",), "`objects` is a group of objects by their names")
         for name, value in told.items():
-            self._objects[name] = _object(profile, ("objects", name), name, value, addressed)
+            self._objects[name] = _object(profile, ("objects", name), name, value, more)
         for name, one in self._objects.items():
             if one.account is not None and one.account[0] not in self._objects:
                 what = f'there is no object "{one.account[0]}"{nearest(one.account[0], self._objects)}'
@@ -183,10 +186,8 @@ class Declared(Mapping[str, DeclaredObject]):
         return (self[lookup.object],)
 
 
-def _object(
-    profile: Profile, at: Place, name: str, value: Any, addressed: Callable[[Place, Any], Piece]
-) -> DeclaredObject:
-    words = profile.group(at, value, OBJECT_WORDS, ("id",))
+def _object(profile: Profile, at: Place, name: str, value: Any, more: tuple[str, ...]) -> DeclaredObject:
+    words = profile.group(at, value, (*OBJECT_WORDS, *more), ("id",))
 
     def piece(word: str) -> Piece | None:
         return profile.field((*at, word), words[word], RECORD) if word in words else None
@@ -213,7 +214,8 @@ def _object(
         country=piece("country"),
         account=_account(profile, (*at, "account"), words.get("account")),
         told={word: made for word in ("owner", "open_cases", *_MOMENTS) if (made := piece(word)) is not None},
-        links={kind: addressed((*at, "links", kind), told) for kind, told in links.items()},
+        whole=not any(word in words for word in more),
+        links={kind: filled(profile, (*at, "links", kind), told, LINK, encoded) for kind, told in links.items()},
     )
 
 
@@ -244,15 +246,8 @@ def checked_fields(one: DeclaredObject, fields: Mapping[str, Any]) -> None:
     """Refuse what the object does not have. Raises Rejected. An object that declares no fields takes any."""
     known = {field.name for field in one.fields}
     strange = {name: f'{one.name} has no field "{name}"{nearest(name, known)}' for name in fields if name not in known}
-    if known and strange:
+    if known and strange and one.whole:
         raise Rejected("; ".join(strange.values()), strange)
-
-
-def text(value: Any) -> str:
-    """A value of a record as text."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
 
 
 def moment(value: Any) -> dt.datetime | None:

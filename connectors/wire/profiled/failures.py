@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.wire.declared import text
+from connectors.wire.profiled.pieces import text
 from hub.contract import Piece, Place, Profile
 from hub.errors import (
     Ambiguous,

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.crm.rest.calls import Call
-from connectors.crm.rest.client import Client
-from connectors.wire.declared import Declared, by_object
 from connectors.wire.numbers import tail
+from connectors.wire.profiled.asking import Asks, Nothing, nothing_of
+from connectors.wire.profiled.declared import Declared, by_object
 from hub.contract import Piece, Place, Profile
 from hub.errors import Unavailable, Unsupported
 from hub.model import PERSON, Lookup, Record
@@ -18,7 +17,7 @@ ROOTS = ("value", "values", "tail", "tails", "fields")
 WORDS: Mapping[str, str] = {
     "records": "the path of the records in the answer: a list, or one",
     "of": "how many look-ups one request takes (1); with more, `values` and `tails` are lists",
-    "none": "statuses that mean that nobody was found",
+    "none": "what means that nobody was found: statuses, or a condition",
 }
 LONGEST = 500  # characters of a value that somebody can have
 LEAST = 20  # look-ups that are taken at a time, however many requests that makes
@@ -28,21 +27,21 @@ LEAST = 20  # look-ups that are taken at a time, however many requests that make
 class Way:
     """How one object is looked up by one identifier."""
 
-    call: Call
+    call: Any
     records: Piece
     of: int
-    none: frozenset[int]
+    none: Nothing | None
 
 
 class Finder:
     """Every object's ways of being looked up."""
 
     def __init__(
-        self, profile: Profile, objects: Mapping[str, Any], declared: Declared, client: Client, country: str
+        self, profile: Profile, objects: Mapping[str, Any], declared: Declared, asks: Asks, country: str
     ) -> None:
-        self._declared, self._client, self._country = declared, client, country
+        self._declared, self._asks, self._country = declared, asks, country
         self._ways = {
-            (name, by): _way(profile, ("objects", name, "find", by), told)
+            (name, by): _way(profile, ("objects", name, "find", by), told, asks)
             for name, words in objects.items()
             for by, told in _group(profile, ("objects", name, "find"), words.get("find", {})).items()
         }
@@ -91,7 +90,7 @@ class Finder:
         facts: dict[str, Any] = {"values": values, "tails": [tail(value) for value in values], "fields": fields or None}
         if way.of == 1:
             facts |= {"value": values[0], "tail": facts["tails"][0]}
-        answer = self._client.asked(way.call, facts, changes=False, none=way.none)
+        answer = self._asks.asked(way.call, facts, changes=False, none=way.none)
         one = self._declared[object]
         for raw in listed(way.records(answer.facts)):
             for place in places:
@@ -117,16 +116,14 @@ def listed(told: Any) -> list[dict[str, Any]]:
     return records
 
 
-def _way(profile: Profile, at: Place, value: Any) -> Way:
-    words = dict(profile.group(at, value, (*Call.WORDS, *WORDS)))
-    records = profile.path((*at, "records"), words.pop("records", "answer"), ("answer", "header"))
-    of, none = words.pop("of", 1), words.pop("none", [])
+def _way(profile: Profile, at: Place, value: Any, asks: Asks) -> Way:
+    words = dict(profile.group(at, value, (*asks.words, *WORDS)))
+    records = profile.path((*at, "records"), words.pop("records", "answer"), asks.roots)
+    of = words.pop("of", 1)
+    none = nothing_of(profile, (*at, "none"), words.pop("none"), asks.roots) if "none" in words else None
     if not isinstance(of, int) or isinstance(of, bool) or not 1 <= of <= 1000:
         raise profile.error((*at, "of"), "`of` is how many look-ups a request takes, from 1 to 1000")
-    statuses = none if isinstance(none, list) else [none]
-    if not all(isinstance(one, int) for one in statuses):
-        raise profile.error((*at, "none"), "`none` is a status such as 404, or a list of them")
-    return Way(Call(profile, at, words, ROOTS), records, of, frozenset(statuses))
+    return Way(asks.call(profile, at, words, ROOTS), records, of, none)
 
 
 def _group(profile: Profile, at: Place, value: Any) -> dict[str, Any]:
