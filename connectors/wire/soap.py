@@ -143,7 +143,6 @@ class _Transport(Transport):
     def __init__(self, session: requests.Session, wsdl: str, who: str) -> None:
         # Not zeep's own constructor: it would let the session read files, and call itself zeep.
         self.session, self.cache = session, None
-        self._close_session = False  # it is the hub's
         self.load_timeout = self.operation_timeout = None
         self._close_session = False  # what zeep's finalizer asks for: the session is the hub's
         self._wsdl, self._who = wsdl, who
