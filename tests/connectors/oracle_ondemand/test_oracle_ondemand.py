@@ -345,3 +345,9 @@ def test_links_are_the_screen_pop_command(peer: Peer) -> None:
 def test_a_wrong_setting_is_said_at_the_start(peer: Peer, wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         peer.opened(**wrong)
+
+
+def test_what_the_service_says_of_a_wrong_interaction_is_on_its_receipt(peer: Peer) -> None:
+    fields = {"AgentOfferTime": 1287786900, "ChannelType": "Pigeon"}
+    (receipt,) = peer.connector.write(peer.target, [Row(key=a_key(), fields=fields)])
+    assert isinstance(receipt.error, Rejected) and "ChannelType" in str(receipt.error)
