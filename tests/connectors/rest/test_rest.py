@@ -317,3 +317,12 @@ def test_a_field_that_the_profile_does_not_have_is_never_sent(peer: Peer) -> Non
     (receipt,) = peer.connector.write(peer.target, [Row(key=a_key(), fields={"outcom": "sale"})])
     assert isinstance(receipt.error, Rejected) and 'did you mean "outcome"' in receipt.error.fields["outcom"]
     assert peer.sandbox.faults.call_count == before
+
+
+def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
+    mine = connector(tmp_path, WRITES)
+    with responses.RequestsMock() as mock:
+        mock.get(f"{CRM}/notes", status=302, headers={"Location": f"{CRM}/sign-in"})
+        with pytest.raises(Unavailable, match="sign-in page"):
+            mine.find([Lookup("note", "key", "k")])
+        assert len(mock.calls) == 1
