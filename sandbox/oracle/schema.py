@@ -114,7 +114,7 @@ SCHEMA: dict[str, Resource] = {
             prefix="ACT_",
             attributes=(
                 *_keys("ActivityId", "ActivityNumber"),
-                Attribute(name="ActivityFunctionCode", length=30, mandatory=True, changes="whileNew", values=FUNCTIONS),
+                Attribute(name="ActivityFunctionCode", length=30, mandatory=True, values=FUNCTIONS),
                 Attribute(name="ActivityTypeCode", length=30, values=TYPES),
                 Attribute(name="Subject", length=500, mandatory=True), Attribute(name="ActivityDescription"),
                 *_of("datetime", "ActivityStartDate", "ActivityEndDate"), *_of("date", "DueDate"),

@@ -79,27 +79,27 @@ CHANNELS = (
     "Inbound Voicemail", "Forwarded Voicemail", "Reassigned Voicemail",
 )  # fmt: skip
 SCREEN_POPS = ("Service Request", "Contact", "Account", "Lead", "Opportunity", "Campaign", "Activity")
-# What CTIActivityInsert takes; every other field of a row is written to the activity afterwards.
+# What CTIActivityInsert takes, as it is first said. Sent again it changes nothing, and needs its key all the same, so none of
+# these is called fixed. Every other field of a row is written to the activity afterwards.
 INTERACTION_FIELDS = (
-    Field(name="InteractionId", label="Interaction", unique=True, fixed=True),
-    Field(name="AgentOfferTime", label="Agent offer time", type="datetime", required=True, fixed=True),
-    Field(name="ChannelType", label="Channel type", type="picklist", required=True, fixed=True, picklist=CHANNELS),
-    Field(name="Origin", label="Origin", type="phone", fixed=True),
-    Field(name="Destination", label="Destination", type="phone", fixed=True),
-    Field(name="Priority", label="Priority", type="picklist", picklist=("1-High", "2-Medium", "3-Low"), fixed=True),
-    Field(name="IVRBeginTime", label="IVR begin time", type="datetime", fixed=True),
-    Field(name="QueueBeginTime", label="Queue begin time", type="datetime", fixed=True),
-    Field(name="Queue", label="Queue", fixed=True),
+    Field(name="InteractionId", label="Interaction", unique=True),
+    Field(name="AgentOfferTime", label="Agent offer time", type="datetime", required=True),
+    Field(name="ChannelType", label="Channel type", type="picklist", required=True, picklist=CHANNELS),
+    Field(name="Origin", label="Origin", type="phone"),
+    Field(name="Destination", label="Destination", type="phone"),
+    Field(name="Priority", label="Priority", type="picklist", picklist=("1-High", "2-Medium", "3-Low")),
+    Field(name="IVRBeginTime", label="IVR begin time", type="datetime"),
+    Field(name="QueueBeginTime", label="Queue begin time", type="datetime"),
+    Field(name="Queue", label="Queue"),
     Field(
         name="AssociatedRecordType",
         label="Type of the associated record",
         type="picklist",
         picklist=SCREEN_POPS,
-        fixed=True,
     ),
-    Field(name="AssociatedRecordId", label="Id of the associated record", max_length=100, fixed=True),
-    Field(name="CampaignSourceCode", label="Campaign source code", max_length=100, fixed=True),
-    Field(name="ServiceRequestNumber", label="Service request number", fixed=True),
+    Field(name="AssociatedRecordId", label="Id of the associated record", max_length=100),
+    Field(name="CampaignSourceCode", label="Campaign source code", max_length=100),
+    Field(name="ServiceRequestNumber", label="Service request number"),
     Field(name=WRAP_UP, label="Wrapped up", type="boolean"),
 )
 TIMES = ("AgentOfferTime", "IVRBeginTime", "QueueBeginTime")

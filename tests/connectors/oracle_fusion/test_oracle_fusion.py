@@ -293,7 +293,8 @@ def test_describe_says_what_a_mapping_has_to_know(peer: Peer) -> None:
     fields = {field.name: field for field in described.fields}
     assert described.creatable and described.changeable
     assert fields["Subject"].required and fields["Subject"].max_length == 500
-    assert fields["ActivityFunctionCode"].fixed and fields["ActivityFunctionCode"].picklist == (
+    assert fields["ActivityNumber"].fixed and not fields["Subject"].fixed
+    assert fields["ActivityFunctionCode"].picklist == (
         "APPOINTMENT",
         "CALLREPORT",
         "TASK",

@@ -297,7 +297,7 @@ def test_describe_reads_the_company_s_own_document(peer: Peer) -> None:
     assert fields["ExternalSystemId"].unique and fields["AccountId"].refers_to == ("Account",)
     assert fields["Description"].type == "longtext" and fields["NeverCall"].type == "boolean"
     interaction = {field.name: field for field in peer.connector.describe("CTIActivity").fields}
-    assert interaction["AgentOfferTime"].required and interaction["AgentOfferTime"].fixed
+    assert interaction["AgentOfferTime"].required and interaction["AgentOfferTime"].writable
     assert "Inbound Call" in interaction["ChannelType"].picklist and interaction["Description"].writable
 
 
