@@ -79,8 +79,8 @@ CHANNELS = (
     "Inbound Voicemail", "Forwarded Voicemail", "Reassigned Voicemail",
 )  # fmt: skip
 SCREEN_POPS = ("Service Request", "Contact", "Account", "Lead", "Opportunity", "Campaign", "Activity")
-# What CTIActivityInsert takes, as it is first said. Sent again it changes nothing, and needs its key all the same, so none of
-# these is called fixed. Every other field of a row is written to the activity afterwards.
+# What CTIActivityInsert takes, as it is first said. Sent again it changes nothing, and needs its key all the same, so none
+# of these is called fixed. Every other field of a row is written to the activity afterwards.
 INTERACTION_FIELDS = (
     Field(name="InteractionId", label="Interaction", unique=True),
     Field(name="AgentOfferTime", label="Agent offer time", type="datetime", required=True),
