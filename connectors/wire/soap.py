@@ -87,6 +87,13 @@ class Soap:
         with nothing_done():
             return self._called(service[operation], parts, named, changes=False)
 
+    def document(self) -> bytes:
+        """The WSDL itself, read anew: what it says of lengths and values, zeep does not keep."""
+        try:
+            return self._transport.load(self._wsdl)
+        except OSError as error:
+            raise Unavailable(f"the WSDL of {self._who} cannot be read ({type(error).__name__})") from error
+
     @property
     def client(self) -> Client:
         """zeep's client, for what only it knows: the types of the document."""
