@@ -28,8 +28,7 @@ TOKEN_PATH = "/sap/bc/sec/oauth2/token"  # noqa: S105 (a path)
 COOKIE = "sap-XSRF_C4C_001"
 REASONS = {200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 400: "Bad Request", 404: "Not Found",
            405: "Method Not Allowed", 412: "Precondition Failed", 500: "Internal Server Error"}  # fmt: skip
-_PATH = re.compile(r"(\w+)(?:\('((?:[^']|'')*)'\))?(?:/(\$?\w+))?/?")
-_PART = re.compile(r"(\w+)\('((?:[^']|'')*)'\)")
+_PATH = re.compile(r"(\w+)(?:\((?:ObjectID=)?'((?:[^']|'')*)'\))?(?:/(\$?\w+))?/?")
 
 
 class Said(Struct, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ STATUSES: Mapping[int, type[ConnectorError]] = {
     415: Rejected,
     422: Rejected,
     423: Locked,
+    424: Unavailable,
     428: Locked,
     501: Unsupported,
 }

@@ -22,6 +22,7 @@ from connectors.wire.odata_batch import ChangeSet, Part, Reply, decoded, encoded
 from hub.errors import ConnectorError, Throttled, Unavailable
 
 TOKEN = "x-csrf-token"  # noqa: S105 (a header's name)
+NOT_DONE = 424  # failed dependency (RFC 4918)
 Found = dict[str, Any]
 
 
@@ -70,6 +71,11 @@ class Service:
             replies = decoded(answer.headers.get("Content-Type", ""), answer.content)
         except ValueError as error:
             raise lost(changes)(f"{WHO} answers a batch with what is none") from error
+        missing = len(parts) - len(replies)
+        last = replies[-1] if replies else None
+        if missing > 0 and isinstance(last, Reply) and last.status >= 400:
+            # A service may stop at the first part that fails; what comes after it was not done.
+            replies += [Reply(status=NOT_DONE, headers={}, body=b"")] * missing
         if len(replies) != len(parts):
             raise lost(changes)(f"{WHO} answers {len(replies)} of {len(parts)} parts of a batch")
         return replies
