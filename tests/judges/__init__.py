@@ -34,7 +34,7 @@ def judged(script: str, told: dict[str, Any], *, ca_file: str = "", seconds: flo
 
 @contextmanager
 def serving(script: str, told: dict[str, Any] | None = None) -> Iterator[Any]:
-    """A server that we did not write, `tests/judges/<script>.mjs`: what its first line of JSON says. It ends with its input."""
+    """A server that we did not write, `tests/judges/<script>.mjs`: what its first line says. It ends with its input."""
     command = [NODE, FOLDER / f"{script}.mjs", json.dumps(told or {})]
     with subprocess.Popen(
         command, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=FOLDER

@@ -89,11 +89,12 @@ class SapC4c:
             Setting(name="open_link", about="The path that opens a record: {id} and {type} are filled in. Behind single "
                     "sign-on, add &OBNRedirect=X.",
                     default=RUNTIME + "&operation=OnExtInspect&param.InternalID={id}&param.Type={type}&sapbyd-agent=TAB"),
-            Setting(name="search_link", about="The path of a search: {text} and {type} are filled in. SAP documents none; the "
-                    "default opens C4C and hands it the text, and no more is promised.",
+            Setting(name="search_link", about="The path of a search: {text} and {type} are filled in. SAP documents none; "
+                    "the default opens C4C and hands it the text, and no more is promised.",
                     default="/sap/public/byd/runtime?sapbyd-agent=TAB&param.Type={type}&param.SearchText={text}"),
             Setting(name="new_link", about="The path of a new record; its fields follow as param.<field>=<value>. SAP "
-                    f"documents none. {UNVERIFIED}", default=RUNTIME + "&operation=OnExtCreate&param.Type={type}&sapbyd-agent=TAB"),
+                    f"documents none. {UNVERIFIED}",
+                    default=RUNTIME + "&operation=OnExtCreate&param.Type={type}&sapbyd-agent=TAB"),
         ),
         idempotency="search-then-write",
         rows_per_call=100,
