@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
+from connectors.crm.sap_c4c.edm import Property, collections
+from connectors.crm.sap_c4c.values import to_odata
 from hub.errors import (
     Ambiguous,
     ConnectorError,
@@ -225,6 +227,25 @@ def test_a_ticket_from_a_mail(peer: Peer) -> None:
     assert peer.connector.write(tickets, [row])[0].outcome == "unchanged"
 
 
+@pytest.mark.parametrize("doctype", ['<!DOCTYPE e [<!ENTITY a "aaaa">]>', '<!DOCTYPE e SYSTEM "http://127.0.0.1:1/x">'])
+def test_metadata_with_a_document_type_is_not_read(doctype: str) -> None:
+    with pytest.raises(Unavailable, match="document type"):
+        collections(f"{doctype}<Edmx/>".encode())
+    with pytest.raises(Unavailable):
+        collections(b"<html>Sign in")
+
+
+def test_what_is_too_long_or_of_another_type_is_refused_before_it_is_sent() -> None:
+    wrong = (("String", 3, "abcd"), ("Int32", None, "x"), ("Boolean", None, "maybe"), ("Time", None, "noon"),
+             ("Decimal", None, "1,5"), ("DateTimeOffset", None, "2026-13-01"), ("String", None, "a\0"))  # fmt: skip
+    for kind, longest, value in wrong:
+        with pytest.raises(Rejected) as refused:
+            to_odata(Property(name="Field", type=f"Edm.{kind}", max_length=longest), value)
+        assert list(refused.value.fields) == ["Field"]
+    assert to_odata(Property(name="At", type="Edm.Time"), "13:00") == "PT13H00M00S"
+    assert to_odata(Property(name="At", type="Edm.DateTime"), "2026-11-23") == "/Date(1795392000000)/"
+
+
 # --- lists ----------------------------------------
 
 
@@ -236,6 +257,8 @@ def test_the_members_of_a_target_group_come_with_their_contacts(peer: Peer) -> N
     assert len(rows) == 5 and all(row["LastName"] and row["ContactID"] and "Mobile" in row for row in rows)
     assert len({row["id"] for row in rows}) == 5 and rows[0]["id"] != rows[0]["ContactID"]
     json.dumps(rows)
+    watermark = dt.datetime.fromisoformat(pages[-1].watermark or "")
+    assert dt.timedelta(minutes=4) < dt.datetime.now(dt.UTC) - watermark < dt.timedelta(minutes=6)  # two clocks overlap
 
 
 def test_a_thousand_rows_are_a_page_and_paging_by_skiptoken_gives_the_same(peer: Peer) -> None:
