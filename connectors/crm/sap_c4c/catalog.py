@@ -31,8 +31,12 @@ class Catalog:
         listed = [p for p in told.properties.values() if p.codes and not p.contextual and (p.creatable or p.updatable)]
         answers = self._service.lists([(p.codes, {}) for p in listed]) if listed else []
         codes = {p.name: _codes(rows) for p, rows in zip(listed, answers, strict=True)}
+        # A key that cannot be searched is none.
         unique = {"ObjectID", self._objects.own_id(object), *self._objects.keys.get(object, ())}
-        fields = [field(p, unique=p.name in unique, codes=codes.get(p.name, ())) for p in told.properties.values()]
+        fields = [
+            field(p, unique=p.name in unique and p.filterable, codes=codes.get(p.name, ()))
+            for p in told.properties.values()
+        ]
         return Description(
             object=object,
             label=told.label,

@@ -49,6 +49,7 @@ class Property(Struct, frozen=True, kw_only=True):
     max_length: int | None = None
     creatable: bool = True
     updatable: bool = True
+    filterable: bool = True
     date_only: bool = False
     codes: str = ""  # the collection of the codes that it takes
     contextual: bool = False
@@ -151,6 +152,7 @@ def _property(told: etree._Element) -> Property:
         max_length=int(length) if length.isdecimal() else None,
         creatable=bool(_yes(_own(told, "creatable"), True)),
         updatable=bool(_yes(_own(told, "updatable"), True)),
+        filterable=bool(_yes(_own(told, "filterable"), True)),
         date_only=_own(told, "display-format") == "Date",
         contextual=bool(_own(told, "context-property")),
     )
