@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sandbox.frame import Faults
+from sandbox.sap_c4c.gate import TOKEN_PATH, Gate
 from sandbox.sap_c4c.state import State
-from sandbox.sap_c4c.web import TOKEN_PATH, Web
+from sandbox.sap_c4c.web import Web
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -36,10 +37,9 @@ class SapC4cSandbox:
 
     def app(self, url: str) -> WSGIApplication:
         """The tenant's web service."""
-        return Web(
-            self.state, url, user="_PATCHBAY", password="Welcome1!", client=("PATCHBAY", "client-secret-1"),  # noqa: S106
-            page=self._page, nested=self._nested,
-        )  # fmt: skip
+        user, password = self.credentials().values()
+        gate = Gate(self.faults, user=user, password=password, client=("PATCHBAY", "client-secret-1"))
+        return Web(self.state, gate, url, page=self._page, nested=self._nested)
 
     def credentials(self) -> Mapping[str, Any]:
         """The technical user's."""

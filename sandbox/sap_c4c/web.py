@@ -1,31 +1,25 @@
-"""The service on the wire: queries, entities, `$batch`, the csrf token with its cookie, and both ways to sign in."""
+"""The service on the wire: queries, entities, changes, `$batch`."""
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import hmac
 import json
 import re
-import secrets
-import uuid
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
-from xml.sax.saxutils import escape
 
 from msgspec import Struct
 from werkzeug.wrappers import Request, Response
 
 from sandbox.frame.odata_batch import Answer, Asked, answered, asked
+from sandbox.sap_c4c.atom import entry, feed
 from sandbox.sap_c4c.errors import Refused
 from sandbox.sap_c4c.filters import test_of
+from sandbox.sap_c4c.gate import ROOT, TOKEN_PATH, Gate
 from sandbox.sap_c4c.model import CODES, COLLECTIONS, ENTITIES, Entity, metadata
 from sandbox.sap_c4c.state import Row, State, etag
 
-ROOT = "/sap/c4c/odata/v1/c4codataapi"
-TOKEN_PATH = "/sap/bc/sec/oauth2/token"  # noqa: S105 (a path)
-COOKIE = "sap-XSRF_C4C_001"
 REASONS = {200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 400: "Bad Request", 404: "Not Found",
            405: "Method Not Allowed", 412: "Precondition Failed", 500: "Internal Server Error"}  # fmt: skip
 _PATH = re.compile(r"(\w+)(?:\((?:ObjectID=)?'((?:[^']|'')*)'\))?(?:/(\$?\w+))?/?")
@@ -43,13 +37,8 @@ class Said(Struct, frozen=True, kw_only=True):
 class Web:
     """One tenant's web service."""
 
-    def __init__(
-        self, state: State, url: str, *, user: str, password: str, client: tuple[str, str], page: int, nested: bool
-    ) -> None:
-        self._state, self._url = state, url
-        self._basic = base64.b64encode(f"{user}:{password}".encode()).decode()
-        self._client, self._page, self._nested = client, page, nested
-        self._bearers: set[str] = set()
+    def __init__(self, state: State, gate: Gate, url: str, *, page: int, nested: bool) -> None:
+        self._state, self._gate, self._url, self._page, self._nested = state, gate, url, page, nested
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         request = Request(environ)
@@ -57,22 +46,12 @@ class Web:
 
     def _answer(self, request: Request) -> Response:
         if request.path == TOKEN_PATH:
-            return self._token(request)
+            return self._gate.token(request)
         if not request.path.startswith(ROOT):
             return Response("Not found", 404)
-        if not self._signed_in(request):
-            return Response("Unauthorized", 401, {"WWW-Authenticate": 'Basic realm="SAP NetWeaver"'})
-        headers: dict[str, str] = {"dataserviceversion": "2.0"}
-        csrf = request.cookies.get(COOKIE, "")
-        if request.headers.get("x-csrf-token", "").lower() == "fetch" and request.method in ("GET", "HEAD"):
-            csrf = csrf or base64.b64encode(uuid.uuid4().bytes).decode()
-            headers["x-csrf-token"] = csrf
-            headers["Set-Cookie"] = f"{COOKIE}={csrf}; path=/sap/c4c; HttpOnly"
-        elif request.method not in ("GET", "HEAD"):
-            given = request.headers.get("x-csrf-token", "")
-            if self._state.faults.take("csrf_expired") or not csrf or not hmac.compare_digest(given, csrf):
-                gone = {"x-csrf-token": "Required", "Set-Cookie": f"{COOKIE}=; path=/sap/c4c; Max-Age=0"}
-                return Response("CSRF token validation failed", 403, gone, "text/plain")
+        if (refusal := self._gate.refusal(request)) is not None:
+            return refusal
+        headers = {"dataserviceversion": "2.0", **self._gate.csrf(request)}
         path = request.path[len(ROOT) :].lstrip("/")
         as_json = (
             request.args.get("$format") == "json" or "json" in f"{request.accept_mimetypes}{request.content_type or ''}"
@@ -92,26 +71,6 @@ class Web:
             kind, body = refused.body(as_json)
             said = Said(status=refused.status, kind=kind, body=body)
         return Response(said.body, said.status, {**headers, **said.headers}, content_type=said.kind or None)
-
-    # --- who asks ----------------------------------------
-
-    def _signed_in(self, request: Request) -> bool:
-        if self._state.faults.take("unauthorized"):
-            return False
-        scheme, _, told = request.headers.get("Authorization", "").partition(" ")
-        if scheme == "Bearer":
-            return told in self._bearers
-        return scheme == "Basic" and hmac.compare_digest(told.encode(), self._basic.encode())
-
-    def _token(self, request: Request) -> Response:
-        given = request.authorization
-        known = given is not None and (given.username, given.password) == self._client
-        if not known or request.form.get("grant_type") != "client_credentials":
-            return Response('{"error":"invalid_client"}', 401, mimetype="application/json")
-        bearer = secrets.token_urlsafe(24)
-        self._bearers.add(bearer)
-        told = {"access_token": bearer, "token_type": "Bearer", "expires_in": 3600}
-        return Response(json.dumps(told), 200, mimetype="application/json")
 
     # --- batches ----------------------------------------
 
@@ -254,7 +213,7 @@ class Web:
         following = f"{self._url}{ROOT}/{name}?$skiptoken={skip + len(page) + 1}" if more else ""
         shown = [self._shown(entity, name, row, query) for row in page]
         if not as_json:
-            return Said(status=200, kind="application/atom+xml;type=feed", body=_feed(name, shown, following).encode())
+            return Said(status=200, kind="application/atom+xml;type=feed", body=feed(name, shown, following).encode())
         told: dict[str, Any] = {"results": shown}
         if query.get("$inlinecount") == "allpages":
             told["__count"] = str(total)
@@ -268,7 +227,7 @@ class Web:
         if status == 201:
             headers["Location"] = shown["__metadata"]["uri"]
         if not as_json:
-            body = f'<?xml version="1.0" encoding="utf-8"?>{_entry(entity.collection, shown, namespaces=True)}'
+            body = f'<?xml version="1.0" encoding="utf-8"?>{entry(entity.collection, shown, namespaces=True)}'
             return Said(status=status, kind="application/atom+xml;type=entry", body=body.encode(), headers=headers)
         told = {"d": {"results": shown} if self._nested else shown}
         return Said(
@@ -322,31 +281,3 @@ def _number(query: Mapping[str, str], name: str, otherwise: int) -> int:
 
 def _date(at: dt.datetime) -> str:
     return f"/Date({int(at.timestamp() * 1000)})/"
-
-
-def _feed(name: str, rows: list[dict[str, Any]], following: str) -> str:
-    link = f'<link rel="next" href="{escape(following)}"/>' if following else ""
-    entries = "".join(_entry(name, row) for row in rows)
-    return (
-        f'<?xml version="1.0" encoding="utf-8"?><feed {_NAMESPACES}><id>{name}</id><title type="text">{name}</title>'
-        f"{entries}{link}</feed>"
-    )
-
-
-_NAMESPACES = (
-    'xmlns="http://www.w3.org/2005/Atom" xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata" '
-    'xmlns:d="http://schemas.microsoft.com/ado/2007/08/dataservices"'
-)
-
-
-def _entry(name: str, row: dict[str, Any], namespaces: bool = False) -> str:
-    fields = "".join(
-        f"<d:{field}>{escape(str(value))}</d:{field}>" if value not in (None, "") else f"<d:{field}/>"
-        for field, value in row.items()
-        if not isinstance(value, dict)
-    )
-    return (
-        f"<entry{' ' + _NAMESPACES if namespaces else ''}><id>{escape(row['__metadata']['uri'])}</id>"
-        f'<title type="text">{name}</title><content type="application/xml"><m:properties>{fields}</m:properties></content>'
-        "</entry>"
-    )

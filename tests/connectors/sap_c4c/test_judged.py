@@ -18,7 +18,7 @@ from hub.errors import Rejected
 from hub.model import PERSON, Lookup, Query, Row, Target
 from sandbox.frame import serving
 from sandbox.sap_c4c import SapC4cSandbox
-from sandbox.sap_c4c.web import ROOT
+from sandbox.sap_c4c.gate import ROOT
 from tests.contract.scenario_files import built
 from tests.judges import serving as judge
 

@@ -29,9 +29,9 @@ from hub.model import PERSON, Lookup, Query, Row, Target
 from sandbox.frame import serving
 from sandbox.sap_c4c import SapC4cSandbox
 from sandbox.sap_c4c.filters import test_of as filtered
+from sandbox.sap_c4c.gate import ROOT
 from sandbox.sap_c4c.model import ENTITIES
 from sandbox.sap_c4c.state import GROUP
-from sandbox.sap_c4c.web import ROOT
 from tests.connectors.sap_c4c.peer import Peer
 from tests.contract.given import HOSTILE, a_key, a_mail, a_number
 from tests.contract.sandbox_peer import shared
