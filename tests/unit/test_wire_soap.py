@@ -182,6 +182,7 @@ def test_a_document_that_is_none_is_unavailable(answers: Answers, spoil: Callabl
     with pytest.raises(Unavailable) as failed:
         soap_at(f"{answers.url}/wsdl").call("Do", changes=True, Text="x")
     assert type(failed.value) is Unavailable, what  # nothing was sent
+    assert what not in ("elsewhere", "a file") or "imports from elsewhere" in str(failed.value)  # not even asked for
 
 
 def test_a_document_with_a_bomb_that_is_imported_is_refused_too(answers: Answers) -> None:
