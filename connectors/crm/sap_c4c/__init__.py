@@ -16,7 +16,6 @@ from connectors.crm.sap_c4c.finding import Finder
 from connectors.crm.sap_c4c.objects import (
     ACCOUNT,
     CHILDREN,
-    CONTACT,
     INDIVIDUAL,
     KEYS,
     LINK_TYPES,
@@ -126,8 +125,9 @@ class SapC4c:
         self._puller = Puller(self._service, self._catalog, self._objects, tools.now, bool(settings["server_paging"]))
 
     def check(self) -> Identity:
-        """Asks for one contact's id: proves the address, the credentials and the right to read."""
-        self._service.get(CONTACT, {"$top": "1", "$select": "ObjectID"})
+        """Asks for one person of each kind: proves the address, the credentials, the right to read, and that the fields are
+        there by which people are looked up."""
+        self._finder.check()
         return Identity(user=self._sign_in.user, system=f"SAP Cloud for Customer, {urlsplit(self._home).hostname}")
 
     def find(self, lookups: Sequence[Lookup]) -> Sequence[Sequence[Record]]:

@@ -16,6 +16,7 @@ from connectors.crm.sap_c4c.objects import ACCOUNT, PEOPLE, Objects, title
 from connectors.crm.sap_c4c.service import Service, literal
 from connectors.crm.sap_c4c.values import fields_of, moment
 from connectors.wire import numbers
+from hub.errors import Rejected
 from hub.model import PERSON, Account, Lookup, Match, Record
 
 AT_ONCE = 30  # values of one property in one filter
@@ -59,6 +60,18 @@ class Finder:
                     answers[one.place].append(self._record(one, row, name))
         return answers
 
+    def check(self) -> None:
+        """Raises Rejected where a collection has not got a field that people are looked up by."""
+        named = {
+            object: (*self._objects.phones.get(object, ()), *self._objects.mails.get(object, ())) for object in PEOPLE
+        }
+        queries = [
+            (object, {"$top": "1", "$select": ",".join(("ObjectID", *names))}) for object, names in named.items()
+        ]
+        for (object, _), answer in zip(queries, self._service.lists_or_refusals(queries), strict=True):
+            if isinstance(answer, Rejected):
+                raise Rejected(f"phone_fields and email_fields, {object}: {answer}", answer.fields) from answer
+
     def _wanted(self, place: int, lookup: Lookup) -> list[Wanted]:
         objects = PEOPLE if lookup.object == PERSON else (self._objects.known(lookup.object),)
         found = []
@@ -100,8 +113,13 @@ class Finder:
                 queries.append((object, query))
                 of.append(object)
         found: dict[str, dict[str, Row]] = {}
-        for object, rows in zip(of, self._service.lists(queries) if queries else (), strict=True):
-            for row in rows:
+        answers = self._service.lists_or_refusals(queries) if queries else []
+        refusals = [answer for answer in answers if isinstance(answer, Rejected)]
+        if refusals and len(refusals) == len(answers):
+            raise refusals[0]
+        for object, rows in zip(of, answers, strict=True):
+            # A field that this tenant has not got does not silence the others; `check` says so.
+            for row in () if isinstance(rows, Rejected) else rows:
                 if str(row.get("StatusCode") or "") not in self._hidden or object not in PEOPLE:
                     found.setdefault(object, {}).setdefault(str(row.get("ObjectID")), row)
         return found

@@ -19,7 +19,7 @@ from connectors.crm.sap_c4c.refusals import WHO, failure
 from connectors.crm.sap_c4c.signing_in import SignIn
 from connectors.wire.answers import json_of, lost, nothing_done, retry_after
 from connectors.wire.odata_batch import ChangeSet, Part, Reply, decoded, encoded
-from hub.errors import ConnectorError, Throttled, Unavailable
+from hub.errors import ConnectorError, Rejected, Throttled, Unavailable
 
 TOKEN = "x-csrf-token"  # noqa: S105 (a header's name)
 NOT_DONE = 424  # failed dependency (RFC 4918)
@@ -47,18 +47,31 @@ class Service:
         return self._sent("GET", address(path, query, as_json=False), changes=False).content
 
     def lists(self, queries: Sequence[tuple[str, Mapping[str, str]]]) -> list[list[Found]]:
-        """The rows of each query: one GET for one, one `$batch` for several."""
+        """The rows of each query: one GET for one, one `$batch` for several. Raises what is wrong with any of them."""
+        found = []
+        for rows in self.lists_or_refusals(queries):
+            if isinstance(rows, Rejected):
+                raise rows
+            found.append(rows)
+        return found
+
+    def lists_or_refusals(self, queries: Sequence[tuple[str, Mapping[str, str]]]) -> list[list[Found] | Rejected]:
+        """As `lists`, but a query that names what is not there is answered by its refusal, and the others by their rows."""
         if len(queries) == 1:
-            return [rows_of(self.get(*queries[0]))]
+            try:
+                return [rows_of(self.get(*queries[0]))]
+            except Rejected as refused:
+                return [refused]
         with nothing_done():
             replies = self.batch([Part(method="GET", url=address(*query)) for query in queries], changes=False)
-        found = []
+        found: list[list[Found] | Rejected] = []
         for reply in replies:
             if isinstance(reply, list):
                 raise Unavailable(f"{WHO} answers a query with a change set")
-            if (problem := self.problem(reply, changes=False)) is not None:
+            problem = self.problem(reply, changes=False)
+            if problem is not None and not isinstance(problem, Rejected):
                 raise problem
-            found.append(rows_of(body_of(reply)))
+            found.append(problem if problem is not None else _read(reply))
         return found
 
     def batch(self, parts: Sequence[Part | ChangeSet], *, changes: bool) -> list[Reply | list[Reply]]:
@@ -160,6 +173,13 @@ def entity_path(collection: str, object_id: str) -> str:
 def literal(value: str) -> str:
     """A text as it stands in a filter or a key."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def _read(reply: Reply) -> list[Found]:
+    try:
+        return rows_of(body_of(reply))
+    except ValueError as error:
+        raise Unavailable(f"{WHO} answers a query with what cannot be read") from error
 
 
 def body_of(reply: Reply) -> Any:

@@ -122,6 +122,18 @@ def test_a_field_that_is_not_normalised_is_asked_for_its_last_digits(peer: Peer)
     assert found.id == made["ContactID"] and found.match and found.match.field == "Phone"
 
 
+def test_a_field_that_the_tenant_has_not_got_silences_nobody_and_the_check_names_it(peer: Peer) -> None:
+    number = a_number()
+    id = peer.person("Ada", phone=number)
+    fields = ["CorporateAccountCollection.NormalisedFax", "IndividualCustomerCollection.NormalisedMobile"]
+    connector: Any = peer.opened(phone_fields=fields)
+    assert [record.id for record in connector.find([Lookup(PERSON, "phone", number)])[0]] == [id]
+    with pytest.raises(Rejected, match=r"phone_fields and email_fields, CorporateAccountCollection.*NormalisedFax"):
+        connector.check()
+    with pytest.raises(Rejected, match="NormalisedFax"):
+        peer.opened(phone_fields=fields[:1]).find([Lookup(PERSON, "phone", number)])
+
+
 def test_a_wildcard_finds_nobody_and_does_not_ask_for_everybody(peer: Peer) -> None:
     peer.person("Ada", email="ada@example.com")
     for value in ("*", "*@example.com", "a*", "1*", "' or CustomerID ne '", "'"):
