@@ -39,8 +39,10 @@ class Services:
         self._fields: dict[str, frozenset[str]] = {}
 
     def document(self, name: str) -> bytes:
-        """A service's WSDL."""
-        return self._service(name).document()
+        """A service's WSDL as it is now: an administrator may have put a newer one there."""
+        service = self._service(name)
+        service.forget()
+        return service.documents[0]
 
     def fields(self, name: str) -> frozenset[str]:
         """The fields that the company's document of a record type has; read once."""
