@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.crm.dynamics.fields import id_for
+from hub.contract import Connector
 from hub.model import Query, Row, Target
 from sandbox.dynamics import DynamicsSandbox
 from sandbox.frame import Served
@@ -32,6 +33,15 @@ class Peer(SandboxPeer):
     def __init__(self, served: Served, **settings: Any) -> None:
         super().__init__(served, **settings)
         self.query = Query(object="contact", where={"department": f"list {a_number()}"})
+
+    def failing(self, case: str) -> Connector:
+        """The table is known already: the fault hits the write, and not what is read before it."""
+        self.sandbox.faults.clear()
+        connector: Any = self.opened()
+        connector.describe(self.target.object)
+        what = {"unauthorized": self.UNAUTHORIZED, "unavailable": "down", "unknown_outcome": "reset_after"}
+        self.sandbox.faults.set(what.get(case, case), times=-1, seconds=30)
+        return connector  # type: ignore[no-any-return]
 
     def person(self, name: str, phone: str = "", email: str = "") -> str:
         first, _, last = name.rpartition(" ")
