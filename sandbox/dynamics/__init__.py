@@ -128,8 +128,9 @@ class DynamicsSandbox:
     def parties(self, activity: str) -> list[tuple[int, str]]:
         """(mask, whom: `table/id` or the number) of an activity, in order."""
         with self.lock:
-            return sorted((row["participationtypemask"], "/".join(row["partyid"]) if row.get("partyid") else row["addressused"])
-                          for row in self.records.parties(activity))  # fmt: skip
+            found = self.records.parties(activity)
+            whom = ["/".join(row["partyid"]) if row.get("partyid") else row["addressused"] for row in found]
+            return sorted(zip((row["participationtypemask"] for row in found), whom, strict=True))
 
 
 def _raw(request: Request, url: str) -> str:

@@ -81,8 +81,12 @@ class Definitions:
         names = {one["Value"]["Value"] for one in wanted.get("Criteria", {}).get("Conditions", [])
                  if one["PropertyName"] == "LogicalName"} or set(TABLES)  # fmt: skip
         found = [self.of(name) for name in TABLES if name in names and (since < 0 or self._changed[name] > since)]
-        return {"@odata.context": "$metadata#RetrieveMetadataChangesResponse", "DeletedMetadata": None,
-                "ServerVersionStamp": f"{self._stamp}!11/26/2026 08:10:44", "EntityMetadata": [_asked(one, wanted) for one in found]}  # fmt: skip
+        return {
+            "@odata.context": "$metadata#RetrieveMetadataChangesResponse",
+            "ServerVersionStamp": f"{self._stamp}!11/26/2026 08:10:44",
+            "DeletedMetadata": None,
+            "EntityMetadata": [_asked(one, wanted) for one in found],
+        }
 
     def _named(self, key: str) -> Told:
         name = re.sub(r"^LogicalName='|'$", "", key)

@@ -1,7 +1,8 @@
 """How Dataverse says no: a status, a code and a message, as JSON.
 
-Codes: Microsoft's "Web service error codes" and "Handle errors" pages, and the service protection limits page; those of which
-only the meaning is sure are marked [K] in the reference that the connector goes by, and no client should hang on them.
+Codes: Microsoft's "Web service error codes" and "Handle errors" pages, and the service protection limits page; those
+of which only the meaning is sure are marked [K] in the reference that the connector goes by, and no client should
+hang on them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""FetchXML: conditions, link-entities, order, pages with a cookie; the answer is flat rows, linked columns with their alias."""
+"""FetchXML: conditions, link-entities, order, pages with a cookie; the answer is flat rows, linked columns with their
+alias."""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ def fetched(text: str, records: Records, wish: Wish, set_: str, root: str) -> di
     page = int(fetch.get("page") or 1)
     start = (page - 1) * size
     if page > 1 and fetch.get("paging-cookie"):
-        last = _last(fetch.get("paging-cookie", ""), table)
+        last = _last(fetch.get("paging-cookie", ""))
         start = next((n for n, joined in enumerate(found) if joined[""][table.id] == last), start - 1) + 1
     elif start >= ANCIENT:
         raise DataverseError(
@@ -75,10 +76,11 @@ def _place(name: str) -> Callable[[Joined], tuple[bool, Any]]:
 def _cookie(table: Table, page: int, rows: list[Joined]) -> str:
     first, last = rows[0][""][table.id], rows[-1][""][table.id]
     raw = f'<cookie page="{page}"><{table.id} last="{{{last.upper()}}}" first="{{{first.upper()}}}" /></cookie>'
-    return f'<cookie pagenumber="{page + 1}" pagingcookie={quoteattr(quote(quote(raw, safe=""), safe=""))} istracking="False" />'
+    twice = quoteattr(quote(quote(raw, safe=""), safe=""))
+    return f'<cookie pagenumber="{page + 1}" pagingcookie={twice} istracking="False" />'
 
 
-def _last(cookie: str, table: Table) -> str:
+def _last(cookie: str) -> str:
     found = re.search(r'last="\{([0-9a-fA-F-]+)\}"', cookie if "<" in cookie else unquote(unquote(cookie)))
     if not found:
         raise DataverseError(400, "0x80041129", "Malformed XML in the Paging Cookie")

@@ -1,4 +1,5 @@
-"""`$filter` as Dataverse reads it: compared without regard to case, `%`, `_` and `[…]` are wildcards in text functions."""
+"""`$filter` as Dataverse reads it: compared without regard to case, `%`, `_` and `[…]` are wildcards in text
+functions."""
 
 from __future__ import annotations
 
@@ -86,8 +87,8 @@ class _Parser:
         if self._next < len(self._tokens):
             raise self._syntax(0)
         if self._conditions > MOST_CONDITIONS:
-            message = f"Query on {self._table.name} has exceeded the hard limit of {MOST_CONDITIONS} conditions in a single filter."
-            raise DataverseError(400, QUERY, message)
+            limit = f"the hard limit of {MOST_CONDITIONS} conditions in a single filter"
+            raise DataverseError(400, QUERY, f"Query on {self._table.name} has exceeded {limit}.")
         return test
 
     def _syntax(self, place: int) -> DataverseError:

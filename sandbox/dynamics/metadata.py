@@ -1,4 +1,5 @@
-"""EntityDefinitions as Dataverse answers them: tables, columns by their kind, choices, keys, relationships, privileges."""
+"""EntityDefinitions as Dataverse answers them: tables, columns by their kind, choices, keys, relationships,
+privileges."""
 
 from __future__ import annotations
 
@@ -112,8 +113,12 @@ def attribute(table: Table, column: Column) -> Told:
             "FalseOption": {"Value": 0, "Label": label(column.choices[0])},
         }}  # fmt: skip
     elif column.choices:
-        told |= {"DefaultFormValue": -1 if column.default is None else column.default, "GlobalOptionSet": None,
-                 "OptionSet": {"Options": [_option(column, number, text) for number, text in column.choices.items()]}}  # fmt: skip
+        options = [_option(column, number, text) for number, text in column.choices.items()]
+        told |= {
+            "DefaultFormValue": -1 if column.default is None else column.default,
+            "GlobalOptionSet": None,
+            "OptionSet": {"Options": options},
+        }
     return told
 
 

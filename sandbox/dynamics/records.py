@@ -205,8 +205,8 @@ class Records:
         if "statuscode" not in values:
             row["statuscode"] = next(number for number, of in reasons.items() if of == state)
         elif reasons.get(row["statuscode"]) != state:
-            message = f"{row['statuscode']} is not a valid status code for state code {state} on {table.name} with Id {row[table.id]}."
-            raise DataverseError(400, STATE, message)
+            where = f"state code {state} on {table.name} with Id {row[table.id]}"
+            raise DataverseError(400, STATE, f"{row['statuscode']} is not a valid status code for {where}.")
 
     def _parties(self, table: Table, row: Row, parties: list[Mapping[str, Any]] | None) -> None:
         """The whole list of parties is replaced by the one that was sent."""
@@ -304,8 +304,8 @@ def _value(table: Table, column: Column, value: Any) -> Any:
         raise bad_payload(f"Cannot convert the literal of '{column.name}' to the expected type 'Edm.{column.type}'.")
     if column.choices and column.type != "Boolean" and value not in column.choices:
         accepted = ",".join(map(str, column.choices))
-        raise DataverseError(400, OUT_OF_RANGE, f"A validation error occurred. The value {value} of '{column.name}' on record "
-                             f"of type '{table.name}' is outside the valid range. Accepted Values: {accepted}")  # fmt: skip
+        what = f"The value {value} of '{column.name}' on record of type '{table.name}' is outside the valid range."
+        raise DataverseError(400, OUT_OF_RANGE, f"A validation error occurred. {what} Accepted Values: {accepted}")
     if isinstance(value, str):
         return _text(table, column, value)
     return value

@@ -10,8 +10,10 @@ from sandbox.dynamics.records import Records
 from sandbox.dynamics.schema import TABLES
 
 _HOME = uuid.UUID("5d8c7a1e-2f0b-4c53-9a64-3f1d0f0e7b11")
-COUNTRY_CODES = {"firstname": "first_name", "lastname": "last_name", "emailaddress1": "email", "telephone1": "phone",
-                 "address1_country": "country"}  # fmt: skip
+COLUMNS = {
+    "firstname": "first_name", "lastname": "last_name", "emailaddress1": "email", "telephone1": "phone",
+    "mobilephone": "mobile", "address1_country": "country", "donotphone": "do_not_call",
+}  # fmt: skip
 ACCOUNT, CONTACT, LEAD = 1, 2, 4
 DYNAMIC = ('<fetch version="1.0"><entity name="contact"><attribute name="fullname"/><filter type="and">'
            '<condition attribute="address1_country" operator="eq" value="FR"/></filter></entity></fetch>')  # fmt: skip
@@ -39,14 +41,14 @@ def fill(records: Records, organization: str, seed: int, rows: int) -> None:
                  telephone1=row.get("phone"), address1_country=row.get("country"), websiteurl=row.get("website"),
                  accountnumber=f"A-{id_of('account', row['account_key'])[:6]}")  # fmt: skip
     for row in contacts:
-        bound = {}
+        bound: dict[str, Any] = {}
         if row.get("account"):
             bound["parentcustomerid_account@odata.bind"] = f"/accounts({id_of('account', row['account'])})"
-        _put(records, "contact", id_of("contact", row["contact_key"]), row.get("owner"), mobilephone=row.get("mobile"),
-             donotphone=bool(row.get("do_not_call")), new_callconsent=row.get("consent"), **_named(row), **bound)  # fmt: skip
+        bound["new_callconsent"] = row.get("consent")
+        _put(records, "contact", id_of("contact", row["contact_key"]), row.get("owner"), **_named(row), **bound)
     for row in sample.leads[:rows]:
-        _put(records, "lead", id_of("lead", row["lead_key"]), row.get("owner"), mobilephone=row.get("mobile"),
-             companyname=row.get("company"), subject="Wants to know more", donotphone=bool(row.get("do_not_call")), **_named(row))  # fmt: skip
+        more = {"companyname": row.get("company"), "subject": "Wants to know more"}
+        _put(records, "lead", id_of("lead", row["lead_key"]), row.get("owner"), **more, **_named(row))
     _lists(records, [id_of("contact", row["contact_key"]) for row in contacts])
     if contacts:
         marta = id_of("contact", "person-0006") if len(contacts) > 5 else id_of("contact", contacts[0]["contact_key"])
@@ -56,7 +58,7 @@ def fill(records: Records, organization: str, seed: int, rows: int) -> None:
 
 
 def _named(row: dict[str, Any]) -> dict[str, Any]:
-    return {column: row.get(ours) for column, ours in COUNTRY_CODES.items() if row.get(ours) is not None}
+    return {column: row.get(ours) for column, ours in COLUMNS.items() if row.get(ours) is not None}
 
 
 def _lists(records: Records, contacts: list[str]) -> None:

@@ -192,7 +192,8 @@ def _tables() -> list[Table]:
         lookup("regardingobjectid", "Regarding", *REGARDING),
         moment("actualstart", "Actual Start"), moment("actualend", "Actual End"),
         moment("scheduledstart", "Start Date"), moment("scheduledend", "Due"),
-        whole("actualdurationminutes", "Duration"), text("category", "Category", 250), text("subcategory", "Sub-Category", 250),
+        whole("actualdurationminutes", "Duration"), text("category", "Category", 250),
+        text("subcategory", "Sub-Category", 250),
         choice("prioritycode", "Priority", {0: "Low", 1: "Normal", 2: "High"}, default=1),
     )  # fmt: skip
     parties = {
@@ -210,7 +211,8 @@ def _tables() -> list[Table]:
     )  # fmt: skip
     email = table(
         "email", "Email", "emails", "Email Message", "activityid", "subject", *activity,
-        memo("description", "Description", 1_073_741_823), yes_no("directioncode", "Direction", "Outgoing", "Incoming", default=True),
+        memo("description", "Description", 1_073_741_823),
+        yes_no("directioncode", "Direction", "Outgoing", "Incoming", default=True),
         text("messageid", "Message ID", 320), text("sender", "From", 250), *parties.values(),
         *states({0: "Open", 1: "Completed", 2: "Canceled"},
                 {1: (0, "Draft"), 2: (1, "Completed"), 3: (1, "Sent"), 4: (1, "Received"), 5: (2, "Canceled")}),

@@ -1,4 +1,5 @@
-"""The Web API: an address and a method to what they do. Single requests and the parts of a `$batch` come the same way."""
+"""The Web API: an address and a method to what they do. Single requests and the parts of a `$batch` come the same
+way."""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ INSTEAD: Mapping[str, tuple[int, str, str]] = {
     "sql_timeout": (500, SQL_TIMEOUT, "SQL timeout expired."),
     "failed_part": (500, UNEXPECTED, "An unexpected error occurred from ISV code."),
     "version_mismatch": (412, VERSION, "The version of the existing record doesn't match the RowVersion property provided."),
-    "privilege": (403, PRIVILEGE, "Principal user (Id=…, type=8) is missing prvWrite privilege on OTC=4210 for entity 'phonecall'."),
+    "privilege": (403, PRIVILEGE, "Principal user (Id=…, type=8) is missing a privilege for entity 'phonecall'."),
 }  # fmt: skip
 
 
@@ -213,9 +214,10 @@ class Service:
     def _allowed(self, action: str, table: Table) -> None:
         name = f"prv{action}{table.schema}"
         if name in self.denied:
-            message = (f"Principal user (Id={self.records.me}, type=8, roleCount=1) is missing {name} privilege "
-                       f"(Id={metadata_id('privilege', action, table.name)}) on OTC={table.code} for entity '{table.name}'.")  # fmt: skip
-            raise DataverseError(403, PRIVILEGE, message)
+            who = f"Principal user (Id={self.records.me}, type=8, roleCount=1)"
+            what = f"{name} privilege (Id={metadata_id('privilege', action, table.name)})"
+            where = f"OTC={table.code} for entity '{table.name}'"
+            raise DataverseError(403, PRIVILEGE, f"{who} is missing {what} on {where}.")
 
     # --- what is bound to a set or a record ----------------------------------------
 
@@ -229,8 +231,12 @@ class Service:
             raise DataverseError(404, QUERY, f"Resource not found for the segment '{rest[0]}'.")
         row = self.records.row(table, key)
         if (table.name, name) == ("systemuser", "RetrieveUserPrivileges"):
-            held = [{"PrivilegeId": one["PrivilegeId"], "PrivilegeName": one["Name"], "Depth": "Global"}
-                    for kind in TABLES for one in self.definitions.of(kind)["Privileges"] if one["Name"] not in self.denied]  # fmt: skip
+            known = [one for kind in TABLES for one in self.definitions.of(kind)["Privileges"]]
+            held = [
+                {"PrivilegeId": one["PrivilegeId"], "PrivilegeName": one["Name"], "Depth": "Global"}
+                for one in known
+                if one["Name"] not in self.denied
+            ]
             return _ok({"@odata.context": f"{self.root}$metadata#…", "RolePrivileges": held})
         if table.name == "list" and name.endswith("_association"):
             return self._members(row, name, request, query, wish)
@@ -310,7 +316,7 @@ def _split(path: str) -> list[str]:
 
 
 def _resolved(part: Asked, known: Mapping[str, str]) -> Asked:
-    """`$1` in an address or a binding is what that part of the change set made; a reference forward is an error of its own."""
+    """`$1` in an address or a binding is what that part of the change set made; a forward reference is an error."""
     if part.url.startswith("$"):
         name, slash, rest = part.url[1:].partition("/")
         part = Asked(method=part.method, url=known.get(name, part.url) + slash + rest, headers=part.headers, body=part.body,

@@ -1,8 +1,8 @@
 """Microsoft Dynamics 365 and any other Dataverse environment, over its Web API v9.2 as an application user.
 
-A wrapped-up call becomes a `phonecall` with its parties, created under an id of its key's own and then completed; people are
-contacts, leads and accounts; a contact list is a marketing list or any table. Every batch is one `$batch`: 200 new rows or
-200 look-ups are one call.
+A wrapped-up call becomes a `phonecall` with its parties, created under an id of its key's own and then completed;
+people are contacts, leads and accounts; a contact list is a marketing list or any table. Every batch is one `$batch`:
+200 new rows or 200 look-ups are one call.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Dynamics:
         settings=(
             Setting(name="url", about="The environment's address.", kind="url", required=True,
                     example="https://yourorg.crm4.dynamics.com"),
-            Setting(name="tenant", about="The directory (tenant) at Microsoft Entra ID: its id or a domain of it.", required=True,
+            Setting(name="tenant", about="The directory (tenant) at Microsoft Entra ID: its id or a domain of it.",
+                    required=True,
                     example="contoso.onmicrosoft.com"),
             Setting(name="client_id", about="The application (client) id of the app registration; the environment needs an "
                     "application user for it, with a security role.", required=True,
@@ -54,26 +55,26 @@ class Dynamics:
                     example="5f1a2b3c-0000-4000-8000-000000000001"),
             Setting(name="phone_fields", about="The columns in which a number is searched, as table.column.", kind="list",
                     default=list(PHONES)),
-            Setting(name="e164_fields", about="Columns of your own in which numbers are kept as +E.164, as table.column. A table "
-                    "that has one is asked by equality, which an index answers, instead of by its phone columns.", kind="list",
-                    example=["contact.new_phone_e164"]),
+            Setting(name="e164_fields", about="Columns of your own in which numbers are kept as +E.164, as table.column. "
+                    "A table that has one is asked by equality, which an index answers, instead of by its phone columns.",
+                    kind="list", example=["contact.new_phone_e164"]),
             Setting(name="email_fields", about="The columns in which an e-mail address is searched, as table.column.",
                     kind="list", default=list(MAILS)),
-            Setting(name="key_fields", about="The column that holds a table's own key, as table.column; a table without one is "
-                    "found by the id that a key makes.", kind="list", default=list(KEYS)),
-            Setting(name="list_columns", about="The columns that a pull reads, as table.column; all where a table has none here.",
+            Setting(name="key_fields", about="The column that holds a table's own key, as table.column; a table without "
+                    "one is found by the id that a key makes.", kind="list", default=list(KEYS)),
+            Setting(name="list_columns", about="The columns that a pull reads, as table.column; all where none is named.",
                     kind="list", example=["contact.firstname", "contact.mobilephone"]),
-            Setting(name="track_changes", about="Whether a table that is pulled whole goes by its change tracking, where that is "
-                    "on. It needs the right to read the whole organisation's rows.", kind="boolean", default=True),
+            Setting(name="track_changes", about="Whether a table that is pulled whole goes by its change tracking, where "
+                    "that is on. It needs the right to read the whole organisation's rows.", kind="boolean", default=True),
         ),
         idempotency="client-id",
         people=PEOPLE,
         company="account",
         new_person="contact",
-        source="MicrosoftDocs/powerapps-docs (developer/data-platform), read 2026-11; driven by Microsoft's own Dataverse client, "
-        "dynamics-web-api and msal against the sandbox. Not verified on a live environment: the codes of a deadlock, of "
-        "too many requests at once and of a delta link that has run out, parties as a whole list in a PATCH, and the address "
-        "of the search page",
+        source="MicrosoftDocs/powerapps-docs (developer/data-platform), read 2026-11; driven by Microsoft's own Dataverse "
+        "client, dynamics-web-api and msal against the sandbox. Not verified on a live environment: the codes of a "
+        "deadlock, of too many requests at once and of a delta link that has run out, parties as a whole list in a "
+        "PATCH, and the address of the search page",
     )  # fmt: skip
 
     def __init__(self, settings: Mapping[str, Any], tools: Tools) -> None:

@@ -1,7 +1,8 @@
-"""Calls to the Web API: one GET, or many operations in one `$batch`, with a token that is renewed once when it is refused.
+"""Calls to the Web API: one GET, or many operations in one `$batch`, with a token that is renewed once when it is
+refused.
 
-A batch is always sent with `Prefer: odata.continue-on-error`: without it the first error ends it, and the rows behind it would
-be neither done nor refused.
+A batch is always sent with `Prefer: odata.continue-on-error`: without it the first error ends it, and the rows behind
+it would be neither done nor refused.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What Dataverse's answers mean: a table from its codes, and from the status where the code says nothing.
 
-Microsoft's "Web service error codes", "Handle errors" and "Service protection API limits", read 2026-11. 412 has two meanings
-(a record is there already, or its version is another one), so the code decides and never the status alone.
+Microsoft's "Web service error codes", "Handle errors" and "Service protection API limits", read 2026-11. 412 has two
+meanings (a record is there already, or its version is another one), so the code decides and never the status alone.
 """
 
 from __future__ import annotations

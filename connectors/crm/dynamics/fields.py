@@ -7,7 +7,7 @@ Written and read in the same words, so that what a mapping wrote can be compared
 | a choice, statecode, statuscode | its label, such as `Completed`; its number is taken too |
 | a lookup of one table | the record's id |
 | a lookup of several tables (regardingobjectid, customerid) | `contact/<id>` |
-| parties (`from`, `to`, `cc`, `bcc`) | `contact/<id>`, `systemuser/<id>`, or a number or address that is nobody's; several by `;` or as a list |
+| parties (`from`, `to`, `cc`, `bcc`) | `contact/<id>`, `systemuser/<id>`, or a number that is nobody's; several by `;` |
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from hub.errors import Rejected
 from hub.model import Description, Field, FieldType
 
 TYPES: Mapping[str, FieldType] = {
-    "String": "text", "Memo": "longtext", "Integer": "integer", "BigInt": "integer", "Decimal": "decimal", "Double": "decimal",
+    "String": "text", "Memo": "longtext", "Integer": "integer", "BigInt": "integer", "Decimal": "decimal",
+    "Double": "decimal",
     "Money": "decimal", "Boolean": "boolean", "DateTime": "datetime", "Picklist": "picklist", "State": "picklist",
     "Status": "picklist", "Lookup": "reference", "Customer": "reference", "Owner": "reference", "PartyList": "reference",
     "Uniqueidentifier": "text",
@@ -51,7 +52,7 @@ def guid_in(value: Any) -> str | None:
 
 
 def id_for(table: str, key_field: str, key: str) -> str:
-    """The id of the row that a key makes: a key that is an id already is that one, any other has an id of its own for ever."""
+    """The id of the row that a key makes: a key that is an id is that one, any other has an id of its own for ever."""
     return guid_in(key) or str(uuid.uuid5(KEYS, f"{table}/{key_field}/{key}"))
 
 
@@ -243,7 +244,7 @@ def _moment(value: Any, day_only: bool) -> str:
 
 
 def columns_to_read(table: Table, names: Sequence[str]) -> tuple[list[str], bool]:
-    """(what `$select` needs for these fields, whether parties have to be expanded). Names that are no column are passed over."""
+    """(what `$select` needs for these fields, whether parties have to be expanded). Other names are passed over."""
     known = [table.columns[name] for name in names if name in table.columns]
     select = [f"_{column.name}_value" if column.is_reference else column.name for column in known
               if column.type != "PartyList"]  # fmt: skip

@@ -1,8 +1,9 @@
 """Find: all look-ups of a batch in one `$batch`, whatever tables and columns they go to.
 
-Dataverse keeps a number as it was typed. So every phone column is asked for rows that end with the number's last seven
-digits, whatever stands between them (`%` is a wildcard in `endswith`, "Filter rows using OData"), and what comes is compared
-as E.164 here. A column of the environment's own in which numbers are kept as E.164 is asked by equality instead.
+Dataverse keeps a number as it was typed. So every phone column is asked for rows that end with the number's last
+seven digits, whatever stands between them (`%` is a wildcard in `endswith`, "Filter rows using OData"), and what
+comes is compared as E.164 here. A column of the environment's own in which numbers are kept as E.164 is asked by
+equality instead.
 """
 
 from __future__ import annotations

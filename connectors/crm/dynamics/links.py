@@ -1,7 +1,8 @@
 """Addresses of the model-driven apps: `main.aspx` ("Open forms, views, dialogs, and reports with a URL").
 
-`extraqs` is a query within the query: its values are encoded, and the whole is encoded again ("Set column values using
-parameters passed to a form"). A parameter that the form does not know opens an error page, so only columns belong in there.
+`extraqs` is a query within the query: its values are encoded, and the whole is encoded again ("Set column values
+using parameters passed to a form"). A parameter that the form does not know opens an error page, so only columns
+belong in there.
 """
 
 from __future__ import annotations

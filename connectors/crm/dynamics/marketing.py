@@ -1,9 +1,10 @@
 """Marketing lists: `list: listmember` with `where: { list: <name or id> }` pulls a list's people, whatever they are.
 
-A static list is joined by FetchXML through `listmember`; a dynamic one is its own FetchXML with our columns, order and pages.
-Pages go by the paging cookie, which comes encoded twice ("Page results using FetchXML"); without one only 50,000 rows can be
-reached. Which people changed since: by `modifiedon`, and on a static list also by when they were put on it. Who left a dynamic
-list is told as removed; a static list keeps no trace of whom was taken off, so that is seen at the next full pull.
+A static list is joined by FetchXML through `listmember`; a dynamic one is its own FetchXML with our columns, order
+and pages. Pages go by the paging cookie, which comes encoded twice ("Page results using FetchXML"); without one only
+50,000 rows can be reached. Which people changed since: by `modifiedon`, and on a static list also by when they were
+put on it. Who left a dynamic list is told as removed; a static list keeps no trace of whom was taken off, so that is
+seen at the next full pull.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Pulls: any table with `where`, by pages of `@odata.nextLink`, and what changed since.
 
-Three ways to know what changed. A table pulled whole whose change tracking is on: its delta link, which tells what was deleted
-too. Anything else: `modifiedon`; a row that changed and no longer fits `where` is told as removed, a deleted one is seen at
-the next full pull. A marketing list: see `marketing`.
+Three ways to know what changed. A table pulled whole whose change tracking is on: its delta link, which tells what
+was deleted too. Anything else: `modifiedon`; a row that changed and no longer fits `where` is told as removed, a
+deleted one is seen at the next full pull. A marketing list: see `marketing`.
 
-A cursor is the path of the next page, so an interrupted pull goes on where it stopped. A delta link that has run out (seven
-days by default) is answered with an error, which starts a full pull.
+A cursor is the path of the next page, so an interrupted pull goes on where it stopped. A delta link that has run out
+(seven days by default) is answered with an error, which starts a full pull.
 """
 
 from __future__ import annotations

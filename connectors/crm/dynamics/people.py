@@ -1,4 +1,5 @@
-"""Where people, companies and what they ask about are kept: the columns that are read, and a row as the hub's Record."""
+"""Where people, companies and what they ask about are kept: the columns that are read, and a row as the hub's
+Record."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Sign in at Microsoft Entra ID with msal, over the hub's own session.
 
-msal is given the session as its `http_client`, so it has no connections, time-outs or retries of its own. It is made anew for
-each token, because its cache would give a token back that the API has just refused.
+msal is given the session as its `http_client`, so it has no connections, time-outs or retries of its own. It is made
+anew for each token, because its cache would give a token back that the API has just refused.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""What the tables are, by `EntityDefinitions`: read in one `$batch`, and asked by version stamp whether that still holds.
+"""What the tables are, by `EntityDefinitions`: read in one `$batch`, and asked by version stamp whether that still
+holds.
 
 Names are the environment's own and case-sensitive: sets, and the navigation properties by which a lookup is bound
-(`ManyToOneRelationships`, `ReferencingEntityNavigationPropertyName`). Choices and lengths stand on attribute kinds, each a
-cast of its own ("Query table definitions using the Web API"). The stamp is `RetrieveMetadataChanges`' ("Cache schema data").
+(`ManyToOneRelationships`, `ReferencingEntityNavigationPropertyName`). Choices and lengths stand on attribute kinds,
+each a cast of its own ("Query table definitions using the Web API"). The stamp is `RetrieveMetadataChanges`' ("Cache
+schema data").
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from connectors.crm.dynamics.api import Api, query
+from connectors.crm.dynamics.api import Api, literal, query
 from hub.errors import ConnectorError, NotFound, Rejected, nearest
 
 Told = Mapping[str, Any]
@@ -199,7 +201,8 @@ def _changes(name: str, stamp: str = "") -> str:
     given = f"@p1={quote(json.dumps(wanted, separators=(',', ':')), safe='')}"
     if not stamp:
         return f"RetrieveMetadataChanges(Query=@p1)?{given}"
-    return f"RetrieveMetadataChanges(Query=@p1,ClientVersionStamp=@p2)?{given}&@p2={quote(chr(39) + stamp + chr(39), safe='')}"
+    seen = quote(literal(stamp), safe="")
+    return f"RetrieveMetadataChanges(Query=@p1,ClientVersionStamp=@p2)?{given}&@p2={seen}"
 
 
 def _column(one: Told, detail: Told) -> Column:

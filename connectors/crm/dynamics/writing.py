@@ -1,12 +1,13 @@
 """Write: one change set per row in one `$batch`, so every row is done whole or not at all and none stops another.
 
-A row's id is its key's own for ever (UUIDv5), and a new row is a PATCH of that id with `If-None-Match: *`. Where it is there
-already the answer is 412, and then it is read and changed. So the same key can never make two rows, and a batch of new rows
-is one call; of rows that are there three (refused, read, changed), of rows in doubt two (read, written).
+A row's id is its key's own for ever (UUIDv5), and a new row is a PATCH of that id with `If-None-Match: *`. Where it
+is there already the answer is 412, and then it is read and changed. So the same key can never make two rows, and a
+batch of new rows is one call; of rows that are there three (refused, read, changed), of rows in doubt two (read,
+written).
 
-With an alternate key as the target's key the row is looked up by that column first: in an address Dataverse takes no key with
-`/ < > * % & : \\ ? +` in it ("Use an alternate key to reference a record"), and every key of the hub's has a colon. The key
-column's own uniqueness is the second guard there.
+With an alternate key as the target's key the row is looked up by that column first: in an address Dataverse takes no
+key with `/ < > * % & : \\ ? +` in it ("Use an alternate key to reference a record"), and every key of the hub's has a
+colon. The key column's own uniqueness is the second guard there.
 
 A completed activity is read-only. A late fact opens it, writes, and completes it again, in one change set.
 """
@@ -143,7 +144,8 @@ class _Turn:
         wanted = [self._rows[place].key if self._by_column else self._ids[place] for place in places]
         terms = [f"{column} eq {literal(value) if self._by_column else value}" for value in wanted if value]
         paths = [
-            f"{table.set}?" + query(select=",".join(select), expand=expand, filter=" or ".join(terms[at : at + LOOKED_UP_AT_ONCE]))
+            f"{table.set}?"
+            + query(select=",".join(select), expand=expand, filter=" or ".join(terms[at : at + LOOKED_UP_AT_ONCE]))
             for at in range(0, len(terms), LOOKED_UP_AT_ONCE)
         ]  # fmt: skip
         seen: Seen = {}
