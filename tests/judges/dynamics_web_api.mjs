@@ -12,8 +12,8 @@ const refused = async (work) => {
     await work();
     return null;
   } catch (error) {
-    const first = Array.isArray(error) ? error.find((one) => one?.code) : error; // of a batch: a list
-    return { status: first.status, code: first.code };
+    const first = Array.isArray(error) ? error[0] : error; // a batch throws a list
+    return { status: first.status, code: first.code ?? first.error?.code };
   }
 };
 const said = {};
