@@ -75,7 +75,9 @@ def test_microsoft_s_client_writes_and_reads(client: DataverseClient, served: Se
     many = client.records.create("contact", [{"lastname": f"Many {n}"} for n in range(3)])
     assert len(set(many)) == 3
     client.records.update("contact", many, {"department": "Navy"})
-    found = client.records.list("contact", filter="department eq 'navy'", select=["lastname"], orderby=["lastname desc"])
+    found = client.records.list(
+        "contact", filter="department eq 'navy'", select=["lastname"], orderby=["lastname desc"]
+    )
     assert [one["lastname"] for one in found] == ["Many 2", "Many 1", "Many 0"]
     with pytest.raises(HttpError) as refused:
         client.records.create("contact", {"lastname": "L" * 51})
@@ -88,7 +90,10 @@ def test_microsoft_s_client_upserts_by_key(client: DataverseClient, served: Serv
         items = [UpsertItem(alternate_key=key, record={"lastname": "Upserted", "jobtitle": title}) for key in keys]
         client.records.upsert("contact", items)
     rows = served.sandbox.rows("contact", lastname="Upserted")
-    assert sorted((row["new_customerno"], row["jobtitle"]) for row in rows) == [("SDK-1", "Second"), ("SDK-2", "Second")]
+    assert sorted((row["new_customerno"], row["jobtitle"]) for row in rows) == [
+        ("SDK-1", "Second"),
+        ("SDK-2", "Second"),
+    ]
 
 
 def test_microsoft_s_client_pages(client: DataverseClient) -> None:
