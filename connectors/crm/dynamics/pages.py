@@ -129,7 +129,7 @@ class Puller:
         """A row with its text `id`, the columns by their names; what is empty is left out."""
         row: dict[str, Any] = {"id": str(told[table.id])}
         for name, column in table.columns.items():
-            if column.type in TYPES and column.type != "PartyList":
+            if column.type in TYPES and column.type != "PartyList" and not column.primary:
                 value = value_of(table, name, told)
                 if value is not None:
                     row[name] = value

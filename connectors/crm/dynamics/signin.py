@@ -13,6 +13,7 @@ from typing import Any
 import msal
 import requests
 from cryptography.x509 import load_pem_x509_certificate
+from jwt import PyJWTError
 
 from connectors.wire.answers import json_of, nothing_done, retry_after
 from connectors.wire.tokens import Token, expires_in
@@ -40,11 +41,8 @@ class SignIn:
                     http_client=self._http,
                 )
                 told = application.acquire_token_for_client([f"{settings['url'].rstrip('/')}/.default"])
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-        ) as error:  # msal's words for a tenant that is not there, or a broken key
+        except (ValueError, TypeError, KeyError, PyJWTError) as error:
+            # msal's words for a tenant that is not there, or a broken key
             raise CredentialsRefused(f"{WHO}: the tenant, its address or the certificate is not valid") from error
         if "access_token" not in told:
             raise CredentialsRefused(f"{WHO} refuses the application: {_reason(told)}")

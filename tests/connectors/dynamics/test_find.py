@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from hub.errors import CredentialsRefused, NotFound, Throttled, Unsupported
 from hub.model import PERSON, Lookup
@@ -146,12 +150,6 @@ def test_a_wrong_secret_and_a_wrong_tenant(peer: Peer) -> None:
 
 
 def test_a_certificate_instead_of_a_secret(peer: Peer) -> None:
-    import datetime as dt
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name, ends = x509.Name([]), dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
     certificate = (

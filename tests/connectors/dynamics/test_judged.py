@@ -100,7 +100,8 @@ def test_microsoft_s_client_pages(client: DataverseClient) -> None:
     pages = list(client.records.list_pages("contact", select=["fullname"], page_size=25))
     sizes = [len(list(page)) for page in pages]
     assert len(sizes) > 2 and sizes[0] == 25 and sum(sizes) >= 60
-    query = '<fetch count="20"><entity name="contact"><attribute name="fullname"/><order attribute="contactid"/></entity></fetch>'
+    columns = '<attribute name="fullname"/><order attribute="contactid"/>'
+    query = f'<fetch count="20"><entity name="contact">{columns}</entity></fetch>'
     fetched = client.query.fetchxml(query).execute()
     assert len({one["contactid"] for one in fetched}) == sum(sizes)
 

@@ -81,7 +81,8 @@ def test_an_inbound_call_is_from_the_caller_and_an_outbound_one_to_them(peer: Pe
     row = the_call(peer, key)
     assert (row["regardingobjectid"], row["statecode"], row["statuscode"]) == (("contact", caller), 1, 4)
     outbound = Row(key=a_key(), fields={"subject": "Out", "directioncode": True, "from": f"systemuser/{ME}",
-                                        "to": f"+34911234567; contact/{caller}", "statecode": "Completed", "statuscode": "Made"})  # fmt: skip
+                                        "to": f"+34911234567; contact/{caller}", "statecode": "Completed",
+                                        "statuscode": "Made"})  # fmt: skip
     (receipt,) = written(peer, CALL, outbound)
     assert peer.sandbox.parties(receipt.id) == [(1, f"systemuser/{ME}"), (2, "+34911234567"), (2, f"contact/{caller}")]
 
@@ -105,7 +106,8 @@ def test_a_late_fact_opens_a_completed_call_and_completes_it_again(peer: Peer) -
 def test_what_was_written_is_read_back_in_the_same_words(peer: Peer) -> None:
     caller, key = peer.person("Ada Back", phone=a_number()), a_key()
     fields = {"subject": "Words", "from": f"contact/{caller}", "to": f"systemuser/{ME}", "prioritycode": "High",
-              "regardingobjectid": f"contact/{caller}", "actualdurationminutes": 4, "actualstart": "2026-11-23T10:02:00+01:00",
+              "regardingobjectid": f"contact/{caller}", "actualdurationminutes": 4,
+              "actualstart": "2026-11-23T10:02:00+01:00",
               "ownerid": ME, **DONE}  # fmt: skip
     written(peer, CALL, Row(key=key, fields=fields))
     asked = Lookup("phonecall", "key", key, "activityid", tuple(fields))
@@ -172,7 +174,8 @@ def test_values_that_do_not_fit_are_named(peer: Peer, fields: dict[str, Any], na
 
 OWN = {
     "throttled_requests": Throttled, "throttled_time": Throttled, "throttled_concurrent": Throttled,
-    "throttled_part": Throttled, "deadlock": Locked, "sql_timeout": Locked, "failed_part": UnknownOutcome, "version_mismatch": Locked,
+    "throttled_part": Throttled,
+    "deadlock": Locked, "sql_timeout": Locked, "failed_part": UnknownOutcome, "version_mismatch": Locked,
     "privilege": NotPermitted,
 }  # fmt: skip
 
