@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from phonenumbers import SUPPORTED_REGIONS
 
 from connectors.crm.dynamics.api import Api, literal, query
-from connectors.crm.dynamics.fields import columns_to_read, guid_in, id_for, parties_expanded
+from connectors.crm.dynamics.fields import TYPES, columns_to_read, guid_in, id_for, parties_expanded
 from connectors.crm.dynamics.people import COUNTRY, HIDDEN, PEOPLE, SHAPES, Shape, by_table, moment, record, shape_of
 from connectors.crm.dynamics.tables import Table, Tables
 from connectors.wire.numbers import same, tail
@@ -57,12 +57,13 @@ class Finder:
         answers: list[dict[str, list[Record]]] = [{} for _ in lookups]
         asked: dict[str, list[Question]] = {}
         wanted: dict[str, list[str]] = {}
+        lookups = [self._whole(lookup) for lookup in lookups]
         for place, lookup in enumerate(lookups):
             for object in PEOPLE if lookup.object == PERSON else (lookup.object,):
                 question = self._question(place, object, lookup)
                 if question is not None:
                     asked.setdefault(object, []).append(question)
-                    wanted.setdefault(object, []).extend(name for name in lookup.fields)
+                    wanted.setdefault(object, []).extend(lookup.fields)
         rows = self._rows(asked, wanted)
         for object, questions in asked.items():
             shape, table = self._shape(object, wanted[object])
@@ -78,6 +79,13 @@ class Finder:
         return self._with_shared(told)
 
     # --- what is asked ----------------------------------------
+
+    def _whole(self, lookup: Lookup) -> Lookup:
+        """A look-up by key of anything but people is about what is written there: where it names no fields, all are meant."""
+        if lookup.by != "key" or lookup.fields or lookup.object in (PERSON, *PEOPLE):
+            return lookup
+        columns = self._tables.known(lookup.object).columns
+        return replace(lookup, fields=tuple(name for name, column in columns.items() if column.type in TYPES))
 
     def _question(self, place: int, object: str, lookup: Lookup) -> Question | None:
         value = lookup.value.strip()
