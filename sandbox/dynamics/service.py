@@ -28,7 +28,7 @@ from sandbox.dynamics.errors import (
 )
 from sandbox.dynamics.fetchxml import fetched
 from sandbox.dynamics.metadata import metadata_id
-from sandbox.dynamics.queries import Views, Wish
+from sandbox.dynamics.queries import MOST, Views, Wish
 from sandbox.dynamics.records import GUID, Records, Row, etag
 from sandbox.dynamics.schema import BY_SET, TABLES, Table
 from sandbox.frame.faults import Faults
@@ -226,6 +226,9 @@ class Service:
     ) -> Answer:
         name = rest[0].removesuffix("()").removeprefix("Microsoft.Dynamics.CRM.")
         if key is None:
+            if name == "$count" and request.method == "GET":
+                count = str(min(len(self.views.many(table, query, wish)["value"]), MOST)).encode()
+                return Answer(status=200, reason=REASONS[200], headers={"Content-Type": "text/plain"}, body=count)
             if name in MULTIPLE and request.method == "POST":
                 return MULTIPLE[name](self, table, _body(request).get("Targets", []))
             raise DataverseError(404, QUERY, f"Resource not found for the segment '{rest[0]}'.")

@@ -66,6 +66,7 @@ said.all = (await api.retrieveAll({ collection: "contacts", select: ["fullname"]
 said.tampered = await refused(() => api.retrieveMultiple({ collection: "contacts" }, first.oDataNextLink.replace("pagenumber%3D%222", "pagenumber%3D%223")));
 const query = '<fetch count="30"><entity name="contact"><attribute name="fullname"/><order attribute="contactid"/></entity></fetch>';
 said.fetched = (await api.fetchAll({ collection: "contacts", fetchXml: query })).value.length;
+said.leads = await api.count({ collection: "leads", filter: "statecode eq 0" });
 said.counted = await api.countAll({ collection: "contacts", select: ["contactid"] });
 
 api.startBatch();

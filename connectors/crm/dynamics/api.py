@@ -84,7 +84,13 @@ class Api:
     ) -> Part:  # fmt: skip
         """One operation of a batch."""
         content = b"" if body is None else json.dumps(body).encode()
-        return Part(method=method, url=self._root + path, body=content, id=id, headers={**JSON, **(headers or {})})
+        return Part(
+            method=method,
+            url=self._root + path,
+            body=content,
+            id=id,
+            headers={**(JSON if content else HEADERS), **(headers or {})},
+        )
 
     def rest_of(self, told: Mapping[str, Any], word: str = "@odata.nextLink") -> str | None:
         """The path of the page that follows, relative to the API; nothing else of the link is trusted with our token."""

@@ -81,7 +81,7 @@ class Finder:
     # --- what is asked ----------------------------------------
 
     def _whole(self, lookup: Lookup) -> Lookup:
-        """A look-up by key of anything but people is about what is written there: where it names no fields, all are meant."""
+        """A look-up by key of anything but people is about what is written there: without fields, all are meant."""
         if lookup.by != "key" or lookup.fields or lookup.object in (PERSON, *PEOPLE):
             return lookup
         columns = self._tables.known(lookup.object).columns

@@ -11,9 +11,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from hub.errors import CredentialsRefused, NotFound, Throttled, Unsupported
+from hub.errors import CredentialsRefused, NotFound, Throttled, Unavailable, UnknownOutcome, Unsupported
 from hub.model import PERSON, Lookup
 from sandbox.dynamics.schema import TABLES
+from sandbox.frame import FAULTS
 from tests.connectors.dynamics.peer import Peer
 from tests.contract.given import a_mail, a_number
 
@@ -101,6 +102,23 @@ def test_other_objects(peer: Peer) -> None:
         found(peer, Lookup("phonecall", "phone", a_number()))
     with pytest.raises(NotFound, match="phonecall"):
         found(peer, Lookup("phonecal", "id", "0f6f5c5c-7d3b-4a35-9f2a-2c3f3fe6f2a1"))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_search_while_something_fails_and_after(peer: Peer, fault: str) -> None:
+    number = a_number()
+    id, asked = peer.person("Ada Fault", phone=number), Lookup(PERSON, "phone", number)
+    found(peer, asked)
+    peer.sandbox.faults.set(fault, times=1, seconds=0.01)
+    try:
+        ((record,),) = found(peer, asked)
+        assert fault in ("slow", "gzip") and record.id == id
+    except (Unavailable, Throttled) as error:
+        assert not isinstance(error, UnknownOutcome)  # a search changes nothing
+        assert isinstance(error, Throttled) == fault.startswith("throttled")
+    peer.sandbox.faults.clear()
+    ((record,),) = peer.opened().find([asked])  # type: ignore[attr-defined]
+    assert record.id == id
 
 
 def test_links(peer: Peer) -> None:

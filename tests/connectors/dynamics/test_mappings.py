@@ -68,11 +68,16 @@ def test_a_wrapped_up_call_arrives_on_its_caller(peer: Peer, store: Store) -> No
     ended = {
         "connection": "softphone", "final": False,
         "event": {"id": "e-1", "type": "interaction.ended", "occurred_at": "2026-11-23T10:05:40Z"},
-        "interaction": {"id": call, "channel": "voice", "direction": "inbound", "remote_e164": number, "local": "+34911234567",
-                        "talk_seconds": 184.0, "started_at": "2026-11-23T10:02:00Z"},
+        "interaction": {"id": call, "channel": "voice", "direction": "inbound", "remote_e164": number,
+                        "local": "+34911234567", "talk_seconds": 184.0, "started_at": "2026-11-23T10:02:00Z"},
         "agent": {"id": "a-1", "email": "ana@example.com"},
     }  # fmt: skip
-    wrapped = {**ended, "final": True, "disposition": {"code": "SALE", "name": "Sale"}, "wrap_up": {"comment": "The red one"}}
+    wrapped = {
+        **ended,
+        "final": True,
+        "disposition": {"code": "SALE", "name": "Sale"},
+        "wrap_up": {"comment": "The red one"},
+    }
     late = {**wrapped, "interaction": {**ended["interaction"], "ended_at": "2026-11-23T10:05:04Z"}}  # type: ignore[dict-item]
     deliveries = delivered(store, peer, "dynamics_wrap_up_to_phonecall", ended, wrapped, late)
     assert {one.state for one in deliveries} == {"delivered"}, deliveries
@@ -89,7 +94,8 @@ def test_what_a_person_changed_stays(peer: Peer, store: Store) -> None:
     wrapped = {
         "connection": "softphone", "final": True,
         "event": {"id": "e-1", "type": "interaction.wrapped_up", "occurred_at": "2026-11-23T10:05:40Z"},
-        "interaction": {"id": call, "channel": "voice", "direction": "outbound", "remote_e164": a_number(), "local": "+34911234567"},
+        "interaction": {"id": call, "channel": "voice", "direction": "outbound", "remote_e164": a_number(),
+                        "local": "+34911234567"},
         "wrap_up": {"comment": "Ours"},
     }  # fmt: skip
     delivered(store, peer, "dynamics_wrap_up_to_phonecall", wrapped)
@@ -125,5 +131,7 @@ def test_the_list_of_the_example_is_there(peer: Peer) -> None:
 
 
 def test_the_example_connection_is_read_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = load_config({"PATCHBAY_CONFIG": str(ROOT / "config" / "examples" / "dynamics.yaml"), "DYNAMICS_CLIENT_SECRET": "x"})
+    config = load_config(
+        {"PATCHBAY_CONFIG": str(ROOT / "config" / "examples" / "dynamics.yaml"), "DYNAMICS_CLIENT_SECRET": "x"}
+    )
     assert set(config.connections) == {"dynamics"}

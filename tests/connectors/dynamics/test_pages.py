@@ -89,6 +89,13 @@ def test_a_whole_table_goes_by_its_change_tracking(peer: Peer) -> None:
     assert set(ids(whole)) == {row["accountid"] for row in peer.sandbox.rows("account")} and whole[-1].watermark
 
 
+def test_a_tracked_pull_goes_on_where_it_stopped(peer: Peer) -> None:
+    query = Query(object="account", size=30)
+    whole = pulled(peer, query)
+    rest = pulled(peer, replace(query, cursor=whole[0].cursor))
+    assert ids(whole[:1]) + ids(rest) == ids(whole) and (rest[-1].watermark or "").startswith("delta:")
+
+
 def test_without_change_tracking_by_modifiedon(peer: Peer) -> None:
     first = pulled(peer, Query(object="lead", size=5000))  # its tracking is off
     assert len(ids(first)) == len(peer.sandbox.rows("lead")) and "T" in (first[-1].watermark or "")
