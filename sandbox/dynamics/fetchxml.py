@@ -7,7 +7,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from sandbox.dynamics.errors import QUERY, DataverseError, no_property
@@ -81,7 +81,7 @@ def _cookie(table: Table, page: int, rows: list[Joined]) -> str:
 
 
 def _last(cookie: str) -> str:
-    found = re.search(r'last="\{([0-9a-fA-F-]+)\}"', cookie if "<" in cookie else unquote(unquote(cookie)))
+    found = re.search(r'last="\{([0-9a-fA-F-]+)\}"', cookie)
     if not found:
         raise DataverseError(400, "0x80041129", "Malformed XML in the Paging Cookie")
     return found.group(1).lower()

@@ -104,6 +104,16 @@ def test_without_change_tracking_by_modifiedon(peer: Peer) -> None:
     assert all(row["statecode"] == "Open" for page in named for row in page.rows)
 
 
+def test_a_row_whose_column_was_emptied_no_longer_fits(peer: Peer) -> None:
+    town = f"dept {a_number()}"
+    id = peer.sandbox.create("contact", {"lastname": "Emptied", "department": town})
+    query = Query(object="contact", where={"department": town})
+    first = pulled(peer, query)
+    peer.sandbox.update("contact", id, {"department": None})
+    second = pulled(peer, replace(query, watermark=first[-1].watermark))
+    assert ids(first) == [id] and ids(second) == [] and id in removed(second)
+
+
 def test_only_the_columns_of_the_setting(peer: Peer) -> None:
     connector: Any = peer.opened(list_columns=["contact.lastname", "contact.parentcustomerid"])
     (row, *_) = [
