@@ -17,13 +17,14 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from connectors.crm.dynamics.api import Api, literal, query
-from connectors.crm.dynamics.fields import guid_in
+from connectors.crm.dynamics.fields import description, guid_in
 from connectors.crm.dynamics.pages import MOST, Puller, cursor_of, since, wire_moment
 from connectors.crm.dynamics.tables import Table, Tables
 from hub.errors import Ambiguous, ConnectorError, NotFound, Rejected
-from hub.model import Page, Query
+from hub.model import Description, Field, Page, Query
 
 OBJECT = "listmember"
 KINDS: Mapping[int, str] = {1: "account", 2: "contact", 4: "lead"}  # list.createdfromcode
@@ -32,6 +33,7 @@ MORE = "@Microsoft.Dynamics.CRM.morerecords"
 ALIAS = "patchbay_member"
 LONGEST_NAME = 128
 CHECKED_AT_ONCE = 200
+_OF_A_ROW = {"id": "The person's id", "object": "Kind of person", "list": "Marketing list"}
 _COOKIE = re.compile(r'pagingcookie="([^"]*)"')
 
 
@@ -42,6 +44,15 @@ class MarketingList(Struct, frozen=True, kw_only=True):
     name: str
     kind: str
     fetch: str = ""
+
+
+def members_described(tables: Tables) -> Description:
+    """The table with what a row of a pull may hold beside: the columns of every kind of people, which are written there."""
+    table = description(tables.asked(OBJECT))
+    added = [Field(name=name, label=label) for name, label in _OF_A_ROW.items()]
+    added += [field for kind in KINDS.values() for field in description(tables.asked(kind)).fields]
+    read_only = {field.name: replace(field, writable=False, required=False, unique=False) for field in added}
+    return replace(table, fields=tuple({**read_only, **{field.name: field for field in table.fields}}.values()))
 
 
 class Lists:
