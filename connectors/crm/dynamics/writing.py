@@ -63,14 +63,14 @@ class Writer:
         self._api, self._tables, self._link = api, tables, link
 
     def written(self, target: Target, rows: Sequence[Row]) -> list[Receipt]:
-        """One receipt per row, in order. Of rows with the same key each is written after the one before it."""
+        """One receipt per row, in order. Of rows with the same key each is written after the one before it. What is wrong
+        with the target is wrong with each row."""
         if not rows:
             return []
-        table = self._tables.known(target.object)
-        if target.key not in (RECORD_ID, table.id, *table.keys):
-            raise Rejected(
-                f"{table.name}.{target.key} is no key: it takes {', '.join((table.id, *sorted(table.keys)))}"
-            )
+        try:
+            table = self._table(target)
+        except (NotFound, Rejected) as wrong:
+            return [Receipt(key=row.key, outcome="failed", error=wrong) for row in rows]
         receipts: dict[int, Receipt] = {}
         while len(receipts) < len(rows):
             turn: dict[str, int] = {}
@@ -82,6 +82,14 @@ class Writer:
             for place, outcome in zip(turn.values(), outcomes, strict=True):
                 receipts[place] = self._receipt(table, rows[place], outcome)
         return [receipts[place] for place in range(len(rows))]
+
+    def _table(self, target: Target) -> Table:
+        table = self._tables.known(target.object)
+        if target.key not in (RECORD_ID, table.id, *table.keys):
+            raise Rejected(
+                f"{table.name}.{target.key} is no key: it takes {', '.join((table.id, *sorted(table.keys)))}"
+            )
+        return table
 
     def _receipt(self, table: Table, row: Row, outcome: Outcome) -> Receipt:
         if outcome.error is not None:

@@ -133,8 +133,11 @@ def test_a_person_by_a_key_column_that_somebody_typed(peer: Peer) -> None:
     contact = Target(object="contact", key="new_customerno")
     (receipt,) = written(peer, contact, Row(key=key, fields={"firstname": "Ada", "emailaddress1": a_mail()}))
     assert (receipt.outcome, receipt.id) == ("updated", id)
-    with pytest.raises(Rejected, match="no key"):  # its index is not active
-        written(peer, Target(object="contact", key="externaluseridentifier"), Row(key="x", fields={}))
+    # Its index is not active; and there is no such table.
+    (no_key,) = written(peer, Target(object="contact", key="externaluseridentifier"), Row(key="x", fields={}))
+    (no_table,) = written(peer, Target(object="kontact", key="id"), Row(key="x", fields={}))
+    assert isinstance(no_key.error, Rejected) and "no key" in str(no_key.error)
+    assert isinstance(no_table.error, NotFound) and "contact" in str(no_table.error)
 
 
 def test_the_very_record_by_its_id(peer: Peer) -> None:
