@@ -6,7 +6,6 @@ import datetime as dt
 import itertools
 import re
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,10 +14,8 @@ from sandbox.dynamics.errors import (
     INVALID_ARGUMENT,
     KEY_NOT_THERE,
     NOT_THERE,
-    OUT_OF_RANGE,
     QUERY,
     STATE,
-    TOO_LONG,
     VERSION,
     DataverseError,
     bad_payload,
@@ -26,6 +23,7 @@ from sandbox.dynamics.errors import (
 )
 from sandbox.dynamics.filters import plain
 from sandbox.dynamics.schema import BY_SET, PARTIES, TABLES, Column, Table
+from sandbox.dynamics.values import value_for
 
 Row = dict[str, Any]
 GUID = re.compile(r"^\{?([0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})\}?$")
@@ -242,7 +240,7 @@ class Records:
                 parties = list(value)
             else:
                 column = self._column(table, name, create)
-                values[name] = _value(table, column, value)
+                values[name] = value_for(table, column, value)
         return values, parties
 
     def _column(self, table: Table, name: str, create: bool) -> Column:
@@ -286,61 +284,3 @@ class Records:
 def etag(row: Row) -> str:
     """The version of a row."""
     return f'W/"{row["versionnumber"]}"'
-
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "Integer": (int,), "BigInt": (int,), "Picklist": (int,), "State": (int,), "Status": (int,), "Boolean": (bool,),
-    "Decimal": (int, float), "Money": (int, float),
-}  # fmt: skip
-_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-
-
-def _value(table: Table, column: Column, value: Any) -> Any:
-    """A value as it is kept. Raises DataverseError."""
-    if value is None:
-        return None
-    wanted = _TYPES.get(column.type, (str,))
-    if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
-        raise bad_payload(f"Cannot convert the literal of '{column.name}' to the expected type 'Edm.{column.type}'.")
-    if column.choices and column.type != "Boolean" and value not in column.choices:
-        accepted = ",".join(map(str, column.choices))
-        what = f"The value {value} of '{column.name}' on record of type '{table.name}' is outside the valid range."
-        raise DataverseError(400, OUT_OF_RANGE, f"A validation error occurred. {what} Accepted Values: {accepted}")
-    if isinstance(value, str):
-        return _text(table, column, value)
-    return value
-
-
-def _text(table: Table, column: Column, value: str) -> str:
-    if _NO_TEXT.search(value):
-        raise bad_payload("hexadecimal value is an invalid character.")
-    if column.max_length is not None and len(value) > column.max_length:
-        message = (f"A validation error occurred. The length of the '{column.name}' attribute of the '{table.name}' entity "
-                   f"exceeded the maximum allowed length of '{column.max_length}'.")  # fmt: skip
-        raise DataverseError(400, TOO_LONG, message)
-    if column.type == "DateTime":
-        return _date(column, value)
-    return value
-
-
-def _date(column: Column, value: str) -> str:
-    try:
-        moment = dt.datetime.fromisoformat(value)
-    except ValueError:
-        raise bad_payload(
-            f"Cannot convert the literal '{value[:40]}' to the expected type 'Edm.DateTimeOffset'."
-        ) from None
-    if column.format == "DateOnly":
-        return moment.date().isoformat()
-    if moment.tzinfo is None:
-        raise bad_payload(f"Cannot convert the literal '{value[:40]}' to the expected type 'Edm.DateTimeOffset'.")
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def grouped(rows: Mapping[str, Row], column: str) -> dict[str, list[Row]]:
-    """Rows by the id that a lookup holds."""
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in rows.values():
-        if row.get(column):
-            found[row[column][1]].append(row)
-    return found

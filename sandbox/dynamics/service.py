@@ -3,7 +3,6 @@ way."""
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,6 @@ from urllib.parse import parse_qsl, unquote
 from sandbox.dynamics.definitions import Definitions
 from sandbox.dynamics.errors import (
     DEADLOCK,
-    JSON,
     PRIVILEGE,
     QUERY,
     REASONS,
@@ -27,6 +25,7 @@ from sandbox.dynamics.errors import (
     throttled,
 )
 from sandbox.dynamics.fetchxml import fetched
+from sandbox.dynamics.messages import body_of, nothing, ok, resolved, segments_of
 from sandbox.dynamics.metadata import metadata_id
 from sandbox.dynamics.queries import MOST, Views, Wish
 from sandbox.dynamics.records import GUID, Records, Row, etag
@@ -87,7 +86,7 @@ class Service:
             if part.method == "GET":
                 self.records.undo(mark)
                 return DataverseError(400, QUERY, "A change set may not contain a GET request.").answer()
-            done = self._done(_resolved(part, known), in_batch=True)
+            done = self._done(resolved(part, known), in_batch=True)
             if done.status >= 400:
                 self.records.undo(mark)
                 return done
@@ -121,7 +120,7 @@ class Service:
                 raise DataverseError(404, QUERY, "Resource not found for this address.")
             path, _, query = ROOT.sub("", request.url).partition("?")
             told = dict(parse_qsl(query, keep_blank_values=True))
-            segments = [unquote(segment) for segment in _split(path)]
+            segments = [unquote(segment) for segment in segments_of(path)]
             return self._routed(request, segments, told, wish)
         except DataverseError as error:
             return error.answer(request.id)
@@ -140,11 +139,11 @@ class Service:
             raise DataverseError(404, QUERY, "Resource not found for an empty segment.")
         name, key = first.group(1), first.group(2)
         if name in FUNCTIONS:
-            return _ok(FUNCTIONS[name](self))
+            return ok(FUNCTIONS[name](self))
         if name == "RetrieveMetadataChanges":
-            return _ok(self.definitions.changes(key or "", query))
+            return ok(self.definitions.changes(key or "", query))
         if name == "EntityDefinitions":
-            return _ok(self.definitions.told(key, path[1:], query))
+            return ok(self.definitions.told(key, path[1:], query))
         if name not in BY_SET:
             raise DataverseError(404, "0x8006088a", f"Resource not found for the segment '{name}'.")
         table = BY_SET[name]
@@ -157,18 +156,18 @@ class Service:
     def _collection(self, request: Asked, table: Table, query: Mapping[str, str], wish: Wish) -> Answer:
         if request.method == "GET":
             if "fetchXml" in query:
-                return _ok(fetched(query["fetchXml"], self.records, wish, table.set, self.root))
+                return ok(fetched(query["fetchXml"], self.records, wish, table.set, self.root))
             if self.faults.known and "$deltatoken" in query and self.faults.take("delta_expired"):
                 raise DataverseError(
                     400,
                     "0x80044352",
                     "Version stamp associated with the client has expired. Please perform a full sync.",
                 )
-            return _ok(self.views.many(table, query, wish))
+            return ok(self.views.many(table, query, wish))
         if request.method != "POST":
             raise DataverseError(405, QUERY, f"The requested resource does not support http method '{request.method}'.")
         self._allowed("Create", table)
-        return self._written(table, self.records.create(table, _body(request)), query, wish, 201)
+        return self._written(table, self.records.create(table, body_of(request)), query, wish, 201)
 
     def _record(self, request: Asked, table: Table, key: str, query: Mapping[str, str], wish: Wish) -> Answer:
         match request.method:
@@ -176,17 +175,17 @@ class Service:
                 row = self.records.row(table, key)
                 if request.headers.get("if-none-match") == etag(row):
                     return Answer(status=304, reason=REASONS[304], headers={})
-                return _ok(self.views.one(table, row, query, wish))
+                return ok(self.views.one(table, row, query, wish))
             case "PATCH":
                 return self._upsert(request, table, key, query, wish)
             case "DELETE":
                 self._allowed("Delete", table)
                 self.records.delete(table, self.records.row(table, key)[table.id])
-                return _nothing({})
+                return nothing({})
         raise DataverseError(405, QUERY, f"The requested resource does not support http method '{request.method}'.")
 
     def _upsert(self, request: Asked, table: Table, key: str, query: Mapping[str, str], wish: Wish) -> Answer:
-        body = _body(request)
+        body = body_of(request)
         id = self.records.id_of(table, key)
         there = id is not None and id in self.records.rows[table.name]
         if there and id is not None:
@@ -206,10 +205,10 @@ class Service:
         self, table: Table, row: Row, query: Mapping[str, str], wish: Wish, status: int, key: str = ""
     ) -> Answer:
         if wish.representation:
-            return _ok(self.views.one(table, row, query, wish), status, {"Preference-Applied": "return=representation"})
+            return ok(self.views.one(table, row, query, wish), status, {"Preference-Applied": "return=representation"})
         # An alternate key is echoed as it was asked for: the id is not told.
         place = f"{self.root}{table.set}({key or row[table.id]})"
-        return _nothing({"OData-EntityId": place, "Location": place})
+        return nothing({"OData-EntityId": place, "Location": place})
 
     def _allowed(self, action: str, table: Table) -> None:
         name = f"prv{action}{table.schema}"
@@ -230,7 +229,7 @@ class Service:
                 count = str(min(len(self.views.many(table, query, wish)["value"]), MOST)).encode()
                 return Answer(status=200, reason=REASONS[200], headers={"Content-Type": "text/plain"}, body=count)
             if name in MULTIPLE and request.method == "POST":
-                return MULTIPLE[name](self, table, _body(request).get("Targets", []))
+                return MULTIPLE[name](self, table, body_of(request).get("Targets", []))
             raise DataverseError(404, QUERY, f"Resource not found for the segment '{rest[0]}'.")
         row = self.records.row(table, key)
         if (table.name, name) == ("systemuser", "RetrieveUserPrivileges"):
@@ -240,7 +239,7 @@ class Service:
                 for one in known
                 if one["Name"] not in self.denied
             ]
-            return _ok({"@odata.context": f"{self.root}$metadata#…", "RolePrivileges": held})
+            return ok({"@odata.context": f"{self.root}$metadata#…", "RolePrivileges": held})
         if table.name == "list" and name.endswith("_association"):
             return self._members(row, name, request, query, wish)
         raise DataverseError(404, QUERY, f"Resource not found for the segment '{rest[0]}'.")
@@ -253,20 +252,20 @@ class Service:
             one["entityid"][1] for one in self.records.rows["listmember"].values() if one["listid"][1] == row["listid"]
         }
         rows = [one for id, one in self.records.rows[kind.name].items() if id in of]
-        return _ok(self.views.many(kind, query, wish, rows, f"lists({row['listid']})/{name}"))
+        return ok(self.views.many(kind, query, wish, rows, f"lists({row['listid']})/{name}"))
 
     def create_multiple(self, table: Table, targets: Sequence[Mapping[str, Any]]) -> Answer:
         """All or none."""
         self._allowed("Create", table)
         ids = [self.records.create(table, target)[table.id] for target in targets]
-        return _ok({"@odata.context": f"{self.root}$metadata#…CreateMultipleResponse", "Ids": ids})
+        return ok({"@odata.context": f"{self.root}$metadata#…CreateMultipleResponse", "Ids": ids})
 
     def update_multiple(self, table: Table, targets: Sequence[Mapping[str, Any]]) -> Answer:
         """All or none; each names its id."""
         for target in targets:
             rest = {name: value for name, value in target.items() if name != table.id}
             self.records.update(table, str(target.get(table.id, "")).lower(), rest)
-        return _nothing({})
+        return nothing({})
 
     def upsert_multiple(self, table: Table, targets: Sequence[Mapping[str, Any]]) -> Answer:
         """All or none; each is named by `@odata.id`, and nothing is told of what was made."""
@@ -280,7 +279,7 @@ class Service:
             else:
                 values = {} if GUID.match(place.group(2)) else self.records.key_values(table, place.group(2))
                 self.records.create(table, {**values, **target}, id)
-        return _nothing({})
+        return nothing({})
 
     def who_am_i(self) -> dict[str, Any]:
         """The calling user."""
@@ -303,47 +302,3 @@ MULTIPLE: Mapping[str, Callable[[Service, Table, Any], Answer]] = {
     "UpsertMultiple": Service.upsert_multiple,
 }
 LIMITS = tuple(THROTTLED)
-
-
-def _split(path: str) -> list[str]:
-    """The segments of a path; a slash between parentheses or quotes is none."""
-    parts, depth, quoted = [""], 0, False
-    for sign in path:
-        quoted ^= sign == "'"
-        depth += (sign == "(") - (sign == ")") if not quoted else 0
-        if sign == "/" and not depth and not quoted:
-            parts.append("")
-        else:
-            parts[-1] += sign
-    return [part for part in parts if part]
-
-
-def _resolved(part: Asked, known: Mapping[str, str]) -> Asked:
-    """`$1` in an address or a binding is what that part of the change set made; a forward reference is an error."""
-    if part.url.startswith("$"):
-        name, slash, rest = part.url[1:].partition("/")
-        part = Asked(method=part.method, url=known.get(name, part.url) + slash + rest, headers=part.headers, body=part.body,
-                     id=part.id)  # fmt: skip
-    body = re.sub(
-        rb'"\$(\w+)"', lambda m: json.dumps(known.get(m.group(1).decode(), m.group(0).decode())).encode(), part.body
-    )
-    return Asked(method=part.method, url=part.url, headers=part.headers, body=body, id=part.id)
-
-
-def _body(request: Asked) -> dict[str, Any]:
-    try:
-        told = json.loads(request.body or b"{}")
-    except ValueError:
-        raise bad_payload("the body is no JSON.") from None
-    if not isinstance(told, dict):
-        raise bad_payload("the body is no object.")
-    return told
-
-
-def _ok(told: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(status=status, reason=REASONS[status], body=json.dumps(told).encode(),
-                  headers={"Content-Type": JSON, "OData-Version": "4.0", **(headers or {})})  # fmt: skip
-
-
-def _nothing(headers: Mapping[str, str]) -> Answer:
-    return Answer(status=204, reason=REASONS[204], headers={"OData-Version": "4.0", **headers})

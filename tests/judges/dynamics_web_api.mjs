@@ -80,6 +80,11 @@ api.retrieveMultiple({ collection: "leads", select: ["fullname"], top: 2 });
 const batch = await api.executeBatch();
 said.batch = [batch[0].fullname, batch[1].value.length];
 
+api.startBatch();
+api.create({ collection: "contacts", data: { lastname: "First of two" }, contentId: "1" });
+api.create({ collection: "phonecalls", data: { subject: "Second of two", "regardingobjectid_contact_phonecall@odata.bind": "$1" } });
+await api.executeBatch();
+
 const tracked = await api.retrieveMultiple({ collection: "accounts", select: ["name"], trackChanges: true });
 said.delta = Boolean(tracked["@odata.deltaLink"] || tracked.oDataDeltaLink);
 said.entity = (await api.retrieveEntities({ select: ["LogicalName", "EntitySetName"], filter: "LogicalName eq 'contact'" })).value[0].EntitySetName;

@@ -148,7 +148,12 @@ def test_dynamics_web_api(served: Served) -> None:
     assert said["stateOnCreate"]["status"] == said["completed"]["status"] == 400
     assert said["call"] == {"regarding": "contact", "state": "Completed", "parties": [1, 2]}
     assert said["firstPage"] == 40 and said["hasNext"] and said["all"] == 1 and said["tampered"]["status"] == 400
-    assert said["fetched"] == said["counted"] == contacts + 1
+    assert said["fetched"] == said["counted"] == contacts
+    (first,), (second,) = (
+        served.sandbox.rows("contact", lastname="First of two"),
+        served.sandbox.rows("phonecall", subject="Second of two"),
+    )
+    assert second["regardingobjectid"] == ("contact", first["contactid"])
     assert said["leads"] == len(served.sandbox.rows("lead", statecode=0))
     assert said["atomic"] == {"status": 400, "code": "0x80044331"} and said["afterAtomic"] == 0
     assert said["batch"] == ["Ada Judged", 2]

@@ -202,6 +202,12 @@ def test_each_fault_of_dataverse_and_going_on_after_it(peer: Peer, fault: str) -
     assert [peer.texts(row.key) for row in rows] == [["text 0"], ["text 1"], ["text 2"]]
 
 
+def test_a_text_that_looks_like_a_reference_of_a_change_set(peer: Peer) -> None:
+    key = a_key()
+    written(peer, CALL, peer.row(key, "$1"))
+    assert peer.texts(key) == ["$1"]
+
+
 def test_a_batch_of_which_every_part_is_throttled_is_throttled(peer: Peer) -> None:
     written(peer, CALL, peer.row(a_key(), "now the table is known"))
     peer.sandbox.faults.set("throttled_part", times=-1)
