@@ -20,6 +20,7 @@ from hub.flow.against import (
     against_rights,
 )
 from hub.flow.described import Asked
+from hub.flow.lists.members import NUMBER
 from hub.language.mapping import Mapping, TargetSpec
 from hub.language.yaml_source import Document, read_yaml
 from hub.model import PERSON, Description
@@ -94,7 +95,7 @@ def list_disagreements(mapping: Mapping, source: Connection, described: Descript
     return [
         Disagreement(line, f"member.{name} is not described as a field of {wanted.object}", "unread", name, grave=False)
         for name in sorted(mapping.member_fields)
-        if name not in known
+        if name not in known and name != NUMBER
     ]
 
 
