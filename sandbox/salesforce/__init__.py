@@ -24,7 +24,7 @@ from sandbox.salesforce.org import Found, Org
 from sandbox.salesforce.records import collection_answer, composite_answer, record_answer
 from sandbox.salesforce.sample import fill
 from sandbox.salesforce.schema import TABLES, described, summary
-from sandbox.salesforce.sign_in import AUDIENCES, CLIENT_ID, USERNAME, Door, SoapRefused
+from sandbox.salesforce.sign_in import AUDIENCES, CLIENT_ID, ORG_ID, USERNAME, Door, SoapRefused
 from sandbox.salesforce.soql import Asked, Reader, answered, shown
 from sandbox.salesforce.sosl import searched
 
@@ -180,7 +180,13 @@ class SalesforceSandbox:
         parts = path.split("/")
         match parts:
             case [""]:
-                return 200, {"sobjects": f"{base}/sobjects", "query": f"{base}/query", "search": f"{base}/search"}
+                identity = f"{self.door.url}/id/{ORG_ID}/{self.org.me}"
+                return 200, {
+                    "identity": identity,
+                    "sobjects": f"{base}/sobjects",
+                    "query": f"{base}/query",
+                    "search": f"{base}/search",
+                }
             case ["sobjects"]:
                 return 200, {"encoding": "UTF-8", "maxBatchSize": 200,
                              "sobjects": [summary(table, base) for table in TABLES.values()]}  # fmt: skip

@@ -202,6 +202,18 @@ class Org:
             raise Refused("FIELD_INTEGRITY_EXCEPTION", message, ["WhatId"])
         return checked
 
+    def check_types(self, object: str, values: Any) -> None:
+        """What is wrong with a row's JSON before any of its collection is looked at."""
+        table = TABLES.get(object.lower())
+        for name, value in values.items() if table and isinstance(values, dict) else ():
+            column = table.column(name) if table else None
+            if column is not None and column.type in ("boolean", "int", "double", "date", "datetime"):
+                try:
+                    self._value(column, value)
+                except Refused as refused:
+                    if refused.code == "JSON_PARSER_ERROR":
+                        raise
+
     def _by_relation(self, table: Table, name: str, value: Any) -> Found:
         """`"Who": {"attributes": {"type": "Contact"}, "Hub_Key__c": "k"}`: a reference by the other's external id."""
         column = next((c for c in table.columns.values() if c.relation and c.relation.lower() == name.lower()), None)
@@ -336,6 +348,10 @@ def value_of(org: Org, object: str, found: Found, name: str) -> Any:
             person = org.anywhere(found["ContactId"] or found["LeadId"] or "") or {}
             account = org.anywhere(person.get("AccountId") or "") or {}
             return person.get("Company") or account.get("Name")
+    if name == "LastActivityDate":
+        about = {"WhoId", "WhatId", "AccountId"}
+        dates = [task["ActivityDate"] for task in org.all("Task") if found["Id"] in {task[of] for of in about}]
+        return max((date for date in dates if date), default=None)
     return found[name]
 
 

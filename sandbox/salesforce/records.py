@@ -79,6 +79,8 @@ def collection_answer(
     if not isinstance(rows, list):
         raise Refused("INVALID_ARGUMENT", "records is missing")
     _check_size(rows)
+    for row in rows:
+        org.check_types(parts[0] if parts else _kind(row), row)
     whole = bool(told.get("allOrNone"))
     if method == "POST":
         return 200, _each(org, faults, rows, lambda row: (org.insert(_kind(row), _without(row, "id")), None), whole)

@@ -110,6 +110,7 @@ def _master(object: str) -> Column:
     return _ref("MasterRecordId", "Master Record ID", object, relation="MasterRecord", creatable=False, updatable=False)
 
 
+_LAST = _computed("LastActivityDate", "Last Activity", "date", 0)
 ACCOUNT = _table("Account", "Account", "001", [
     _text("Name", "Account Name", nillable=False, name_field=True), *_phones(Phone="Account Phone", Fax="Account Fax"),
     Column(name="Website", label="Website", type="url", length=255),
@@ -118,7 +119,7 @@ ACCOUNT = _table("Account", "Account", "001", [
     *_phones(PersonMobilePhone="Mobile", PersonHomePhone="Home Phone"),
     Column(name="PersonEmail", label="Email", type="email", length=80),
     _text("BillingCountryCode", "Billing Country Code", 2),
-    _long("Description", "Account Description"), _master("Account"),
+    _long("Description", "Account Description"), _LAST, _master("Account"),
 ])  # fmt: skip
 CONTACT = _table("Contact", "Contact", "003", [
     *_PERSON_NAME, _ref("AccountId", "Account ID", "Account", relation="Account"),
@@ -126,7 +127,7 @@ CONTACT = _table("Contact", "Contact", "003", [
              AssistantPhone="Asst. Phone", Fax="Business Fax"),
     _EMAIL, _text("Title", "Title", 128), _text("MailingCountryCode", "Mailing Country Code", 2), *_CONSENT,
     _text("Legacy_Id__c", "Legacy Id", 40, external_id=True), _long("Description", "Contact Description"),
-    _master("Contact"),
+    _LAST, _master("Contact"),
 ])  # fmt: skip
 LEAD = _table("Lead", "Lead", "00Q", [
     *_PERSON_NAME, _text("Company", "Company", nillable=False),
@@ -134,7 +135,10 @@ LEAD = _table("Lead", "Lead", "00Q", [
     _EMAIL, _pick("Status", "Status", "Open - Not Contacted", "Working - Contacted", "Closed - Converted",
                   "Closed - Not Converted", default="Open - Not Contacted", nillable=False),
     _text("CountryCode", "Country Code", 2), *_CONSENT, _long("Description", "Description"),
-    _flag("IsConverted", "Converted", updatable=False), _master("Lead"),
+    _flag("IsConverted", "Converted", updatable=False), _LAST,
+    _ref("ConvertedContactId", "Converted Contact ID", "Contact", relation="ConvertedContact", creatable=False,
+         updatable=False),
+    _master("Lead"),
 ])  # fmt: skip
 CAMPAIGN = _table("Campaign", "Campaign", "701", [
     _text("Name", "Name", 80, nillable=False, name_field=True), _flag("IsActive", "Active"),
