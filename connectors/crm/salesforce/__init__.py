@@ -107,7 +107,7 @@ class Salesforce:
         self._rest = Rest(tools.session, str(settings["api_version"]), tokens, tools.quota)
         self._describer = Describer(self._rest, str(settings["key_field"]), settings["together"])
         people = People(settings, tools.country, self._open)
-        self._finder = Finder(self._rest, people, settings, tools.now, self._knows)
+        self._finder = Finder(self._rest, people, settings, tools.now, self._describer)
         headers = {"Sforce-Duplicate-Rule-Header": "allowSave=true"} if settings["ignore_duplicate_rules"] else {}
         self._writer = Writer(self._rest, self._open, headers)
         self._jobs = Jobs(self._rest, tools.wait, float(settings["bulk_minutes"]))
@@ -158,9 +158,6 @@ class Salesforce:
 
     def _open(self, object: str, id: str) -> str:
         return record_link(self._root, object, id)
-
-    def _knows(self, object: str, name: str) -> bool:
-        return self._describer.type_of(object, name) is not None
 
 
 def _check(settings: Mapping[str, Any], connection: str) -> None:

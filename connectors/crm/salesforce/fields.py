@@ -78,6 +78,10 @@ class Describer:
             kept = self._kept.get(object)
         return kept[1] if kept else self._told(object)
 
+    def readable(self, object: str) -> list[str]:
+        """The fields of one value that a query can read."""
+        return [str(field["name"]) for field in self.known(object)["fields"] if field["type"] in TYPES]
+
     def type_of(self, object: str, path: str) -> str | None:
         """Salesforce's type of a field, also one of a parent (`Contact.Phone`); None where there is none."""
         objects = [object]

@@ -17,6 +17,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from connectors.crm.salesforce.errors import says
+from connectors.crm.salesforce.fields import Describer
 from connectors.crm.salesforce.people import PEOPLE, PREFIXES, Found, People
 from connectors.crm.salesforce.rest import Ask, Rest, plain
 from connectors.crm.salesforce.soql import (
@@ -65,9 +66,9 @@ class Finder:
         people: People,
         settings: Mapping[str, Any],
         now: Callable[[], dt.datetime],
-        knows: Callable[[str, str], bool],
+        describer: Describer,
     ) -> None:
-        self._rest, self._people, self._now, self._knows = rest, people, now, knows
+        self._rest, self._people, self._now, self._describer = rest, people, now, describer
         self._forms = tuple(settings["phone_forms"])
         self._fallback = str(settings["phone_fallback"])
         self._recent = dt.timedelta(minutes=int(settings["recent_minutes"]))
@@ -94,7 +95,7 @@ class Finder:
 
     def _read(self, object: str, more: Sequence[str], merged: bool = False) -> list[str]:
         """What is read of an object, with what is wanted beyond that where it has it."""
-        return self._people.read(object, [name for name in more if self._knows(object, name)], merged)
+        return self._people.read(object, [name for name in more if self._describer.type_of(object, name)], merged)
 
     def _of(self, lookup: Lookup, hits: Hits) -> list[Record]:
         by, value = _asked_as(lookup, self._key_field)
@@ -183,10 +184,10 @@ class Finder:
         may_lack: bool = False,
     ) -> Part:  # fmt: skip
         fields = self._read(object, more, merged=deleted)
-        if deleted and object not in PEOPLE:
-            fields.append("IsDeleted")
-        if key_field:
-            fields = list(dict.fromkeys([*fields, key_field]))
+        if object not in PEOPLE or (by == "key" and not may_lack):
+            # A record that was asked for by its own object and key is compared with what is to be written: all of it.
+            fields += self._describer.readable(object)
+        fields = list(dict.fromkeys([*fields, key_field] if key_field else fields))
         live = _LIVE.get(object, "") if by == "email" else ""
         soql = select(fields, object, where, live)
         return Part(object=object, soql=soql, by=by, key_field=key_field, deleted=deleted, may_lack=may_lack)
