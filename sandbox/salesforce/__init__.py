@@ -55,7 +55,7 @@ OWN_FAULTS: Mapping[str, str] = {
 }
 DAY = 15_000
 VIEWS: Mapping[str, tuple[str, str, str]] = {
-    "00B5g000000views": ("Contact", "To call back", "DoNotCall = false AND Phone_Consent__c = true"),
+    "00B5g0000000001": ("Contact", "To call back", "DoNotCall = false AND Phone_Consent__c = true"),
 }
 _VIEW_FIELDS = "Name, Account.Name, Phone, MobilePhone, Email, Id, CreatedDate, LastModifiedDate, SystemModstamp"
 _DATA = re.compile(r"/services/data(?:/v(\d\d\.\d)(?:/(.*))?)?")

@@ -42,6 +42,7 @@ class Org:
         self._count = itertools.count(1)
         self.records: dict[str, dict[str, Found]] = {name: {} for name in TABLES}
         self._unique: dict[tuple[str, str], dict[Any, list[str]]] = defaultdict(dict)
+        self.last_activity: dict[str, dt.date | None] = {}  # by record; a deleted task still counts, unlike there
         self.me = ""
 
     def moment(self) -> dt.datetime:
@@ -326,6 +327,9 @@ class Org:
             found["AccountId"] = (about["Id"] if about and about["Id"].startswith("001") else None) or (
                 who.get("AccountId") if who else None
             )
+            for id in {found["WhoId"], found["WhatId"], found["AccountId"]} - {None}:
+                dates = [date for date in (found["ActivityDate"], self.last_activity.get(id)) if date]
+                self.last_activity[id] = max(dates, default=None)
         elif table.name == "Case":
             found["CaseNumber"] = found["CaseNumber"] or f"{next(self._count):08d}"
             found["IsClosed"] = found["Status"] == "Closed"
@@ -349,9 +353,7 @@ def value_of(org: Org, object: str, found: Found, name: str) -> Any:
             account = org.anywhere(person.get("AccountId") or "") or {}
             return person.get("Company") or account.get("Name")
     if name == "LastActivityDate":
-        about = {"WhoId", "WhatId", "AccountId"}
-        dates = [task["ActivityDate"] for task in org.all("Task") if found["Id"] in {task[of] for of in about}]
-        return max((date for date in dates if date), default=None)
+        return org.last_activity.get(found["Id"])
     return found[name]
 
 

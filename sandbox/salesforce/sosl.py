@@ -40,6 +40,7 @@ def searched(org: Org, text: str, path: str, lag: bool) -> list[dict[str, Any]]:
     if scope not in TYPES:
         raise _malformed(f"no such scope: {scope}")
     groups = _groups(words)
+    numbers = _Numbers(groups) if scope == "PHONE" and all(len(group) == 1 for group in groups) else None
     rest = text[head.end() :]
     found: list[dict[str, Any]] = []
     place = 0
@@ -49,7 +50,7 @@ def searched(org: Org, text: str, path: str, lag: bool) -> list[dict[str, Any]]:
             if match is None or match.end() == place:
                 raise _malformed(f"unexpected token: '{rest[place : place + 20]}'")
             place = match.end()
-            for record in _of(org, match[1], match[2] or "Id", groups, scope, lag):
+            for record in _of(org, match[1], match[2] or "Id", groups, scope, lag, numbers):
                 found.append(shown(org, *record, path))
                 if len(found) >= MOST:
                     return found
@@ -57,7 +58,7 @@ def searched(org: Org, text: str, path: str, lag: bool) -> list[dict[str, Any]]:
 
 
 def _of(
-    org: Org, object: str, inside: str, groups: list[list[str]], scope: str, lag: bool
+    org: Org, object: str, inside: str, groups: list[list[str]], scope: str, lag: bool, numbers: _Numbers | None
 ) -> Iterator[tuple[Asked, Found]]:
     if object.lower() not in TABLES:
         raise Refused("INVALID_TYPE", f"sObject type '{object}' is not supported.")
@@ -72,9 +73,23 @@ def _of(
         if asked.limit is not None and given >= asked.limit:
             return
         texts = list(_texts(org, table, record, scope))
-        if any(all(_has(texts, word) for word in group) for group in groups) and asked.meets(record):
+        hit = numbers.meet(texts) if numbers else any(all(_has(texts, word) for word in group) for group in groups)
+        if hit and asked.meets(record):
             given += 1
             yield asked, record
+
+
+class _Numbers:
+    """Any of many numbers, without comparing each with each."""
+
+    def __init__(self, groups: list[list[str]]) -> None:
+        self._digits = {"".join(c for c in group[0] if c.isdecimal()) for group in groups} - {""}
+        self._lengths = {len(digits) for digits in self._digits if len(digits) >= 7}
+
+    def meet(self, texts: list[tuple[str, str]]) -> bool:
+        """Whether one of a record's numbers is one of them, or ends so."""
+        stored = ["".join(c for c in text if c.isdecimal()) for _, text in texts]
+        return any(one in self._digits or any(one[-n:] in self._digits for n in self._lengths) for one in stored)
 
 
 def _split(inside: str) -> tuple[str, str]:

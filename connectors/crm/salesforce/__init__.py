@@ -91,7 +91,7 @@ class Salesforce:
         idempotency="native-upsert",
         rows_per_call=MOST,
         bulk_rows=10_000,
-        lookups_per_call=200,
+        lookups_per_call=1_000,
         people=PEOPLE,
         company="Account",
         new_person="Contact",

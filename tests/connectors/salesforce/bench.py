@@ -50,14 +50,16 @@ class Bench:
         self.sandbox.faults.set(name, **told)
 
     def tasks(self, key: str) -> list[dict[str, Any]]:
-        return [task for task in self.org.all("Task") if task["Hub_Key__c"] == key]
+        return [self.org.get("Task", id) for id in self.org.by_key("Task", "Hub_Key__c", key)]
 
     def contact(self, last_name: str = "Lovelace", **values: Any) -> str:
         key = f"c-{a_number()}"
         return str(self.org.insert("Contact", {"LastName": last_name, "Hub_Key__c": key, **values}))
 
     def rows(self, count: int, **fields: Any) -> list[Row]:
-        return [Row(key=a_key(), fields={"Subject": f"Call {n}", "Status": "Completed", **fields}) for n in range(count)]
+        return [
+            Row(key=a_key(), fields={"Subject": f"Call {n}", "Status": "Completed", **fields}) for n in range(count)
+        ]
 
 
 @contextlib.contextmanager

@@ -35,7 +35,8 @@ class Peer(SandboxPeer):
 
     def person(self, name: str, phone: str = "", email: str = "") -> str:
         first, _, last = name.rpartition(" ")
-        values = {"FirstName": first, "LastName": last, "MobilePhone": phone, "Email": email, "Hub_Key__c": f"p {a_number()}"}
+        values = {"FirstName": first, "LastName": last, "MobilePhone": phone, "Email": email}
+        values["Hub_Key__c"] = f"p {a_number()}"
         return str(self.sandbox.org.insert("Contact", values))
 
     def key_of(self, id: str) -> str:
@@ -48,9 +49,8 @@ class Peer(SandboxPeer):
         return Row(key=key, fields={"Subject": "Call", "CallType": "Sideways"})
 
     def texts(self, key: str) -> list[str]:
-        return [
-            str(task["Description"]) for task in self.sandbox.org.all("Task") if task["Hub_Key__c"] == key.strip()
-        ]
+        ids = self.sandbox.org.by_key("Task", "Hub_Key__c", key)
+        return [str(self.sandbox.org.get("Task", id)["Description"]) for id in ids]
 
     def member(self, name: str) -> str:
         values = {"CampaignId": self.query.where["CampaignId"], "ContactId": self.person(name, phone=a_number())}

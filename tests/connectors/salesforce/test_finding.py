@@ -167,7 +167,8 @@ def test_nothing_that_is_asked_for_ends_a_query(bench: Bench, value: str) -> Non
     key = f"{value[:60].strip()} key"
     bench.org.update("Contact", id, {"Legacy_Id__c": key[:40]})
     asked = [Lookup(PERSON, "phone", f"{value}612345678"), Lookup(PERSON, "email", f"{value[:30]}@example.com"),
-             Lookup("Contact", "key", key[:40], key_field="Legacy_Id__c"), Lookup("Contact", "key", f"{key}' OR Id != '")]  # fmt: skip
+             Lookup("Contact", "key", key[:40], key_field="Legacy_Id__c"),
+             Lookup("Contact", "key", f"{key}' OR Id != '")]  # fmt: skip
     _, mails, mine, injected = bench.connector.find(asked)
     assert list(mails) == [] and list(injected) == []
     assert [record.id for record in mine] == ([id] if key[:40].isprintable() else [])
