@@ -87,7 +87,7 @@ def test_what_no_longer_meets_the_condition_left_and_another_campaign_s_did_not(
 def test_a_list_view_by_its_name_or_id(bench: Bench) -> None:
     yes = bench.contact(Phone_Consent__c=True)
     no = bench.contact(Phone_Consent__c=True, DoNotCall=True)
-    for name in ("To call back", "To_call_back", "00B5g000000views"):
+    for name in ("To call back", "To_call_back", "00B5g0000000001"):
         ids = {row["id"] for row in rows_of(bench, Query(object="Contact", where={"view": name}))}
         assert yes in ids and no not in ids
     with pytest.raises(NotFound):
@@ -140,10 +140,11 @@ def test_a_first_load_by_bulk_gives_the_same_rows(bench: Bench, monkeypatch: pyt
     by_id = rows_of(bench, query, **told)
     with bench.counted() as calls:
         by_bulk = rows_of(bench, query, **told, **OFTEN)
-    assert [{**row, "CreatedDate": None} for row in by_bulk] == [{**row, "CreatedDate": None} for row in by_id]
-    assert calls == [
-        10
-    ]  # sign-in, three objects described, the count, the job, two questions… less what is kept; four parts
+    for row in (*by_bulk, *by_id):
+        row["CreatedDate"] = row["CreatedDate"][:19]  # JSON has +0000 where CSV has Z
+    assert sorted(by_bulk, key=lambda row: row["id"]) == sorted(by_id, key=lambda row: row["id"])
+    # Signed in, two objects described, counted; the job made and asked for twice; four parts.
+    assert calls == [11]
 
 
 def test_a_first_load_goes_on_where_it_stopped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,8 +197,8 @@ def peak(bench: Bench, query: Query) -> int:
 
 
 def test_the_memory_of_a_first_load_does_not_grow_with_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "BULK_ROWS", 200)
-    few, many = (peak(bench, members(bench, count)) for count in (400, 3_200))
+    monkeypatch.setattr(pages, "BULK_ROWS", 100)
+    few, many = (peak(bench, members(bench, count)) for count in (200, 1_600))
     assert many < 1.5 * few, (few, many)
 
 
