@@ -21,7 +21,7 @@ Found = dict[str, Any]
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?")
-OF_MEMBER = ("FirstName", "LastName", "Phone", "MobilePhone", "Email", "DoNotCall")
+OF_MEMBER = ("FirstName", "LastName", "Phone", "MobilePhone", "Email", "DoNotCall", "Phone_Consent__c")
 
 
 def id_18(id_15: str) -> str:

@@ -155,6 +155,7 @@ MEMBER = _table("CampaignMember", "Campaign Member", "00v", [
     _computed("MobilePhone", "Mobile", "phone", 40), _computed("Email", "Email", "email", 80),
     _flag("DoNotCall", "Do Not Call", creatable=False, updatable=False),
     _computed("CompanyOrAccount", "Company (Account)"),
+    _flag("Phone_Consent__c", "Phone Consent", creatable=False, updatable=False),  # a formula: the person's
 ], owner=False)  # fmt: skip
 TASK = _table("Task", "Task", "00T", [
     _ref("WhoId", "Name ID", *PEOPLE, relation="Who"),

@@ -78,7 +78,7 @@ class Salesforce:
             Setting(name="person_accounts", about="Person accounts are on; one is found as the contact behind it.",
                     kind="boolean", default=False),
             Setting(name="list_fields", about="Fields that list pulls read beyond the usual ones, each with its object.",
-                    kind="list", default=[], example=["CampaignMember.Contact.Phone_Consent__c"]),
+                    kind="list", default=[], example=["CampaignMember.Phone_Consent__c"]),
             Setting(name="together", about="Parents that a row may bring along and that are written with it in one call: "
                     "object and relation.", kind="list", default=[], example=["Contact:Who"]),
             Setting(name="ignore_duplicate_rules", about="Save although a duplicate rule that only warns has found others.",
