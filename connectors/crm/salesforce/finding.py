@@ -265,7 +265,14 @@ class Finder:
 
     def _with_open_cases(self, answers: list[list[Record]]) -> list[list[Record]]:
         """Where several people share what they were found by, how many open cases each has: one call more."""
-        shared = {r.id for records in answers if len(records) > 1 for r in records if r.object == "Contact"}
+        several = [sum(record.object != "Account" for record in records) > 1 for records in answers]
+        shared = {
+            r.id
+            for records, many in zip(answers, several, strict=True)
+            if many
+            for r in records
+            if r.object == "Contact"
+        }
         if not shared:
             return answers
         of_them = among("ContactId", sorted(shared))
@@ -273,13 +280,10 @@ class Finder:
         (cases,) = self._rest.queries([Ask(soql=soql)])
         if isinstance(cases, ConnectorError):
             return answers  # not every user may see cases, and they only help to choose
-        open_cases = Counter(case["ContactId"] for case in cases)
+        count = Counter(case["ContactId"] for case in cases)
         return [
-            [
-                structs.replace(r, open_cases=open_cases[r.id]) if len(records) > 1 and r.id in shared else r
-                for r in records
-            ]
-            for records in answers
+            [structs.replace(r, open_cases=count[r.id]) if many and r.id in shared else r for r in records]
+            for records, many in zip(answers, several, strict=True)
         ]
 
 
