@@ -109,8 +109,8 @@ class Salesforce:
         people = People(settings, tools.country, self._open)
         self._finder = Finder(self._rest, people, settings, tools.now, self._describer)
         headers = {"Sforce-Duplicate-Rule-Header": "allowSave=true"} if settings["ignore_duplicate_rules"] else {}
-        self._writer = Writer(self._rest, self._open, headers)
-        self._jobs = Jobs(self._rest, tools.wait, float(settings["bulk_minutes"]))
+        self._writer = Writer(self._rest, self._open, headers, self._describer.fixed)
+        self._jobs = Jobs(self._rest, tools.wait, float(settings["bulk_minutes"]), self._describer.fixed)
         self._puller = Puller(self._rest, self._jobs, self._describer, settings, tools.now)
 
     def check(self) -> Identity:

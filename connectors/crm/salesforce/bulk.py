@@ -15,10 +15,10 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from connectors.crm.salesforce.errors import Told, failure
+from connectors.crm.salesforce.errors import FIXED, Told, failure, says
 from connectors.crm.salesforce.rest import Rest
 from connectors.crm.salesforce.soql import field_name
-from connectors.crm.salesforce.writing import Batch, Values, key_problem, split, turns
+from connectors.crm.salesforce.writing import Batch, Fixed, Values, Wanted, key_problem, split, turns, without
 from connectors.wire.answers import json_of
 from hub.errors import ConnectorError, Rejected, Unavailable, UnknownOutcome
 from hub.model import Receipt, Row, Target
@@ -32,8 +32,8 @@ EMPTY = "#N/A"
 class Jobs:
     """The organisation's bulk jobs."""
 
-    def __init__(self, rest: Rest, wait: Callable[[float], None], minutes: float) -> None:
-        self._rest, self._wait, self._seconds = rest, wait, minutes * 60
+    def __init__(self, rest: Rest, wait: Callable[[float], None], minutes: float, fixed: Fixed) -> None:
+        self._rest, self._wait, self._seconds, self._fixed = rest, wait, minutes * 60, fixed
 
     # --- ingest ----------------------------------------
 
@@ -52,6 +52,11 @@ class Jobs:
                 # Their failures show on the rows: a parent that is not there cannot be named.
                 self._ingested(object, key, dict(parents))
             results = self._ingested(target.object, target.key, {wanted.key: wanted.values for wanted in told.rows})
+            # What is never changed after a record was made is refused only where the record is there already.
+            there = {wanted.key: left for wanted in told.rows if (left := self._left(target.object, wanted, results))}
+            if there:
+                again = {key: left.values for key, left in there.items()}
+                results.update(self._ingested(target.object, target.key, again))
             for place in good:
                 row = rows[place]
                 result = (
@@ -59,6 +64,14 @@ class Jobs:
                 )
                 receipts[place] = _receipt(target, row, result, link)
         return [receipts[place] for place in range(len(rows))]
+
+    def _left(
+        self, object: str, wanted: Wanted, results: Mapping[str, tuple[str, bool] | ConnectorError]
+    ) -> Wanted | None:
+        error = results.get(wanted.key)
+        if not isinstance(error, Rejected) or not says(error, FIXED):
+            return None
+        return without(self._fixed, object, wanted, Told(code=FIXED, message="", fields=tuple(error.fields)))
 
     def _ingested(
         self, object: str, key: str, records: Mapping[str, Values]

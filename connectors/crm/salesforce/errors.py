@@ -57,6 +57,7 @@ CODES: Mapping[str, type[ConnectorError]] = {
     "UNSUPPORTED_API_VERSION": CredentialsRefused,
     "INVALID_SESSION_ID": CredentialsRefused,
 }
+FIXED = "INVALID_FIELD_FOR_INSERT_UPDATE"
 DUPLICATE = re.compile(r"duplicate value found: (\w+) duplicates value on record with id: (\w{15,18})")
 
 # Messages that repeat what was sent; a person's data does not belong in an error.

@@ -82,6 +82,11 @@ class Describer:
         """The fields of one value that a query can read."""
         return [str(field["name"]) for field in self.known(object)["fields"] if field["type"] in TYPES]
 
+    def fixed(self, object: str) -> frozenset[str]:
+        """The fields that are written with a new record and never after, and the names of the parents that they hold."""
+        told = [field for field in self.known(object)["fields"] if field["createable"] and not field["updateable"]]
+        return frozenset(str(name) for one in told for name in (one["name"], one.get("relationshipName")) if name)
+
     def type_of(self, object: str, path: str) -> str | None:
         """Salesforce's type of a field, also one of a parent (`Contact.Phone`); None where there is none."""
         objects = [object]

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from connectors.crm.salesforce.errors import DUPLICATE, failure, told_in
+from connectors.crm.salesforce.errors import DUPLICATE, FIXED, Told, failure, told_in
 from connectors.crm.salesforce.rest import Rest
 from connectors.crm.salesforce.soql import among, field_name, id_18, is_id, select
 from connectors.wire.answers import json_of, lost
@@ -50,11 +50,14 @@ class Batch(Struct, kw_only=True):
     rows: list[Wanted]
 
 
+Fixed = Callable[[str], frozenset[str]]  # by object, the fields that never change after a record was made
+
+
 class Writer:
     """Writes batches by collections."""
 
-    def __init__(self, rest: Rest, link: Callable[[str, str], str], headers: Mapping[str, str]) -> None:
-        self._rest, self._link, self._headers = rest, link, dict(headers)
+    def __init__(self, rest: Rest, link: Callable[[str, str], str], headers: Mapping[str, str], fixed: Fixed) -> None:
+        self._rest, self._link, self._headers, self._fixed = rest, link, dict(headers), fixed
 
     def written(self, target: Target, rows: Sequence[Row]) -> list[Receipt]:
         """One receipt per row, in order. Of rows with the same key each is written after the one before it."""
@@ -134,20 +137,31 @@ class Writer:
 
     def _receipts(self, target: Target, batch: Batch, results: Sequence[Values]) -> list[Receipt]:
         receipts = [self._receipt(target, wanted, result) for wanted, result in zip(batch.rows, results, strict=True)]
-        taken: dict[int, str] = {}
-        for place, result in enumerate(results):
-            match = DUPLICATE.search(told_in(result.get("errors")).message) if not result.get("success") else None
+        taken: dict[int, Wanted] = {}
+        there: dict[int, Wanted] = {}
+        for place, (wanted, result) in enumerate(zip(batch.rows, results, strict=True)):
+            told = told_in(result.get("errors"))
+            match = DUPLICATE.search(told.message)
             if match and match[1] == target.key:
-                taken[place] = id_18(match[2])
-        if taken:
-            # Somebody else made the record in this very moment: it is that one, so it gets this row's values.
-            again = Batch(parents={}, rows=[Wanted(key=id, values=batch.rows[p].values) for p, id in taken.items()])
-            by_id = Target(object=target.object, key="id")
-            for place, wanted, result in zip(taken, again.rows, self._collected(by_id, again), strict=True):
-                receipt = self._receipt(by_id, wanted, result)
-                receipts[place] = Receipt(key=batch.rows[place].key, outcome=receipt.outcome, id=receipt.id,
-                                          url=receipt.url, error=receipt.error)  # fmt: skip
+                taken[place] = Wanted(key=id_18(match[2]), values=wanted.values)
+            elif (
+                told.code == FIXED
+                and "parent" not in result
+                and (left := without(self._fixed, target.object, wanted, told))
+            ):
+                there[place] = left
+        # Somebody else made the record in this very moment: it is that one, so it gets this row's values.
+        self._again(Target(object=target.object, key="id"), taken, receipts)
+        # What is never changed after a record was made is refused only where the record is there already.
+        self._again(target, there, receipts)
         return receipts
+
+    def _again(self, target: Target, rows: Mapping[int, Wanted], receipts: list[Receipt]) -> None:
+        if not rows:
+            return
+        results = self._collected(target, Batch(parents={}, rows=list(rows.values())))
+        for (place, wanted), result in zip(rows.items(), results, strict=True):
+            receipts[place] = structs.replace(self._receipt(target, wanted, result), key=receipts[place].key)
 
     def _receipt(self, target: Target, wanted: Wanted, result: Values) -> Receipt:
         if not result.get("success"):
@@ -200,6 +214,14 @@ class Writer:
             for found in self._rest.query(select(["Id", target.key], target.object, among(target.key, keys))):
                 there[str(found[target.key])].append(str(found["Id"]))
         return [there.get(row.key.strip(), []) for row in rows]  # Salesforce keeps no blanks around a text
+
+
+def without(fixed: Fixed, object: str, wanted: Wanted, told: Told) -> Wanted | None:
+    """The record without the fields that never change, where it was refused for those; else None."""
+    never = fixed(object)
+    if not told.fields or not set(told.fields) <= never:
+        return None
+    return Wanted(key=wanted.key, values={name: value for name, value in wanted.values.items() if name not in never})
 
 
 def turns(rows: Sequence[Row]) -> Iterator[list[int]]:

@@ -187,6 +187,23 @@ def test_a_mail_is_an_email_message(bench: Bench) -> None:
     assert described["ParentId"].fixed and described["Incoming"].fixed and not described["Status"].fixed
 
 
+@pytest.mark.parametrize("count", [3, BULK])
+def test_what_never_changes_is_no_obstacle_to_writing_twice(bench: Bench, early: None, count: int) -> None:
+    case = bench.org.insert("Case", {"Subject": "Broken"})
+    target = Target(object="EmailMessage", key="Hub_Key__c")
+    rows = [Row(key=a_key(), fields={"Subject": "Before", "Incoming": True, "ParentId": case}) for _ in range(count)]
+    first = bench.connector.write(target, rows)
+    assert {receipt.outcome for receipt in first} == {"created"}
+    rows = [Row(key=row.key, fields={**row.fields, "Subject": "After", "Incoming": False}) for row in rows]
+    rows[1] = Row(key=rows[1].key, fields={"Subject": "After", "Name": "nobody may write it"})
+    again = bench.connector.write(target, rows)
+    assert [receipt.id for receipt in again if receipt.id] == [one.id for place, one in enumerate(first) if place != 1]
+    assert [receipt.outcome for receipt in again] == ["updated", "failed", *["updated"] * (count - 2)]
+    mail = bench.org.get("EmailMessage", first[0].id)
+    assert (mail["Subject"], mail["Incoming"], mail["ParentId"]) == ("After", True, case)
+    assert [receipt.key for receipt in again] == [row.key for row in rows]
+
+
 def test_what_a_person_changed_is_seen_by_its_key(bench: Bench) -> None:
     (row,) = bench.rows(1, Description="by us")
     bench.connector.write(TASKS, [row])
