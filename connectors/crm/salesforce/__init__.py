@@ -104,7 +104,7 @@ class Salesforce:
         self._root = str(settings["url"]).rstrip("/")
         self._session, self._settings = tools.session, settings
         tokens = Tokens(lambda: sign_in(tools.session, settings), tools.now)
-        self._rest = Rest(tools.session, str(settings["api_version"]), tokens, tools.quota)
+        self._rest = Rest(tools.session, str(settings["api_version"]), tokens, tools.quota, tools.now)
         self._describer = Describer(self._rest, str(settings["key_field"]), settings["together"])
         people = People(settings, tools.country, self._open)
         self._finder = Finder(self._rest, people, settings, tools.now, self._describer)

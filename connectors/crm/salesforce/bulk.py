@@ -1,11 +1,11 @@
 """Bulk API 2.0: many rows by one job, many records by one query.
 
 A job is made, given its CSV, closed, and asked for until it is done; between the questions the hub waits. About nine calls
-for up to 100 MB, however many rows. Results come in any order and are told apart by the key's column, which each echoes.
+however many rows. Results come in any order and are told apart by the key's column, which each echoes.
 A job whose end nobody saw is no danger: upsert by key is Salesforce's own, so the rows can be sent again.
 
 Sources: Bulk API 2.0 Developer Guide (states, results, headers Sforce-Locator and Sforce-NumberOfRecords, `#N/A` empties a
-field, an empty cell leaves it as it is; 100 MB of CSV because Salesforce counts 150 MB after base64).
+field, an empty cell leaves it as it is; at most 150 MB of CSV, counted after base64).
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import requests
+
 from connectors.crm.salesforce.errors import FIXED, Told, failure, says
-from connectors.crm.salesforce.rest import Rest
+from connectors.crm.salesforce.rest import Rest, word
 from connectors.crm.salesforce.soql import field_name
 from connectors.crm.salesforce.writing import Batch, Fixed, Values, Wanted, key_problem, split, turns, without
-from connectors.wire.answers import json_of
+from connectors.wire.answers import json_of, lost
 from hub.errors import ConnectorError, Rejected, Unavailable, UnknownOutcome
 from hub.model import Receipt, Row, Target
 
-LARGEST = 90_000_000  # bytes of one upload
+LARGEST = 40_000_000  # bytes of one upload: its results echo every column, and the hub takes 64 MiB of one answer
 WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds between the first questions; then the last of them
 DONE, FAILED = "JobComplete", ("Failed", "Aborted")
 EMPTY = "#N/A"
@@ -82,24 +84,24 @@ class Jobs:
         for text in _csvs(name, records):
             told: dict[str, Any] = {"object": object, "operation": "upsert", "externalIdFieldName": name,
                                     "contentType": "CSV", "lineEnding": "LF", "columnDelimiter": "COMMA"}  # fmt: skip
-            job = str(self._rest.change("POST", "jobs/ingest", told)["id"])
+            job = str(word(self._rest.change("POST", "jobs/ingest", told), "id", changes=True))
             self._rest.sent("PUT", f"jobs/ingest/{job}/batches", text=text, changes=True)
             self._rest.change("PATCH", f"jobs/ingest/{job}", {"state": "UploadComplete"})
             failed = self._finished("ingest", job)
-            for row in self._results(job, "successfulResults"):
+            for row in self._results(job, "successfulResults", name, "sf__Id", "sf__Created"):
                 results[row[name]] = (row["sf__Id"], row["sf__Created"] == "true")
-            for row in self._results(job, "failedResults"):
+            for row in self._results(job, "failedResults", name, "sf__Error"):
                 code, _, message = row["sf__Error"].partition(":")
                 message, _, fields = message.rpartition(":")
                 named = tuple(field for field in fields.removesuffix("--").strip().split(",") if field)
                 results[row[name]] = failure(Told(code=code, message=message, fields=named))
-            for row in self._results(job, "unprocessedrecords") if failed else ():
+            for row in self._results(job, "unprocessedrecords", name) if failed else ():
                 results[row[name]] = Unavailable(f"Salesforce gave the bulk job up before this row: {failed}")
         return results
 
-    def _results(self, job: str, kind: str) -> Iterator[dict[str, str]]:
+    def _results(self, job: str, kind: str, *columns: str) -> Iterator[dict[str, str]]:
         answer = self._rest.sent("GET", f"jobs/ingest/{job}/{kind}", changes=True)
-        return csv.DictReader(io.StringIO(answer.content.decode(), newline=""))
+        return _lines(answer, columns, changes=True)
 
     def _finished(self, kind: str, job: str) -> str:
         """Waits until a job is done; why it failed, empty where it did not."""
@@ -107,10 +109,11 @@ class Jobs:
         changes = kind == "ingest"
         for turn in range(10_000):
             told = json_of(self._rest.sent("GET", f"jobs/{kind}/{job}", changes=changes), "Salesforce", changes=changes)
-            if told["state"] == DONE:
+            state = word(told, "state", changes=changes)
+            if state == DONE:
                 return ""
-            if told["state"] in FAILED:
-                return str(told.get("errorMessage") or told["state"])[:200]
+            if state in FAILED:
+                return str(told.get("errorMessage") or state)[:200]
             seconds = WAITS[min(turn, len(WAITS) - 1)]
             if waited + seconds > self._seconds:
                 break
@@ -131,7 +134,7 @@ class Jobs:
             "columnDelimiter": "COMMA",
         }
         answer = self._rest.sent("POST", "jobs/query", body=told, changes=False)
-        job = str(json_of(answer, "Salesforce", changes=False)["id"])
+        job = str(word(json_of(answer, "Salesforce", changes=False), "id", changes=False))
         if failed := self._finished("query", job):
             raise Unavailable(f"Salesforce's bulk query failed: {failed}")
         return job
@@ -141,8 +144,16 @@ class Jobs:
         params = {"maxRecords": str(size)} | ({"locator": locator} if locator else {})
         answer = self._rest.sent("GET", f"jobs/query/{job}/results", params=params, changes=False)
         after = answer.headers.get("Sforce-Locator", "null")
-        rows = csv.DictReader(io.StringIO(answer.content.decode(), newline=""))
-        return rows, "" if after == "null" else after
+        return _lines(answer, ("Id",), changes=False), "" if after == "null" else after
+
+
+def _lines(answer: requests.Response, columns: Sequence[str], *, changes: bool) -> Iterator[dict[str, str]]:
+    """The lines of a CSV; a page of HTML has not its columns."""
+    text = answer.content.decode("utf-8", "replace")
+    lines = csv.DictReader(io.StringIO(text, newline=""))
+    if text.strip() and not set(columns) <= set(lines.fieldnames or ()):
+        raise lost(changes)("Salesforce's answer is not the CSV that was asked for")
+    return lines
 
 
 def _split(target: Target, rows: Sequence[Row]) -> tuple[Batch, dict[str, ConnectorError]]:
@@ -184,7 +195,7 @@ def _csvs(key: str, records: Mapping[str, Values]) -> Iterator[bytes]:
     for one, values in flat.items():
         writer.writerow([one, *(_cell(values[name]) if name in values else "" for name in names)])
         rows += 1
-        if 3 * text.tell() > LARGEST:  # a character has three bytes at most here, four count as two
+        if 4 * text.tell() > LARGEST:  # a character has four bytes at most
             yield text.getvalue().encode()
             text.seek(head)
             text.truncate()

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.crm.salesforce.people import PEOPLE
-from connectors.crm.salesforce.rest import Rest
+from connectors.crm.salesforce.rest import Rest, word
 from connectors.crm.salesforce.soql import field_name
 from connectors.wire.answers import json_of
 from hub.errors import NotFound
@@ -57,8 +57,8 @@ class Describer:
 
     def objects(self) -> list[str]:
         """The objects that the user may read."""
-        told = self._rest.read("sobjects")
-        return [str(one["name"]) for one in told["sobjects"] if one.get("queryable")]
+        told = word(self._rest.read("sobjects"), "sobjects", changes=False)
+        return [str(one["name"]) for one in told if one.get("queryable")]
 
     def describe(self, object: str) -> Description:
         """An object as it is now."""
@@ -112,6 +112,7 @@ class Describer:
         if answer.status_code == 304:
             return kept
         told: Found = json_of(answer, "Salesforce", changes=False)
+        word(told, "fields", changes=False)
         with self._lock:
             self._kept[object] = (answer.headers.get("Last-Modified", ""), told)
         return told

@@ -18,7 +18,7 @@ from msgspec import Struct
 from connectors.crm.salesforce.bulk import Jobs
 from connectors.crm.salesforce.errors import NO_LOCATOR, says
 from connectors.crm.salesforce.fields import Describer
-from connectors.crm.salesforce.rest import Rest
+from connectors.crm.salesforce.rest import Rest, word
 from connectors.crm.salesforce.soql import at, condition, field_name, is_id, select
 from hub.errors import ConnectorError, NotFound, Rejected, Unsupported
 from hub.model import Page, Query
@@ -75,7 +75,7 @@ class Puller:
             asked_at = self._now()
             large = query.watermark is None and self._bulk_from and self._count(pulled) >= self._bulk_from
             way = "bulk" if large else "id"
-            began = at(min(asked_at, self._rest.server_time or asked_at) - OVERLAP)
+            began = at(asked_at + min(self._rest.clock_ahead, dt.timedelta(0)) - OVERLAP)
         if way == "bulk":
             yield from self._by_job(query, pulled, began, place)
         else:
@@ -164,7 +164,7 @@ class Puller:
                 raise Rejected(f'{query.object} has no field "{name}"', {name: "unknown"})
             told = condition(name, type, value)
             conditions.append(told)
-            if name == "CampaignId":  # no member ever moves to another campaign
+            if name == "CampaignId" or name.startswith("Campaign."):  # no member ever moves to another campaign
                 fixed.append(told)
         fields = self._fields(query.object)
         types = {path: self._describer.type_of(query.object, path) or "string" for path in fields}
@@ -183,11 +183,11 @@ class Puller:
         """A list view's object with its scope, and its condition."""
         id = name
         if not is_id(name):
-            views = self._rest.read(f"sobjects/{object}/listviews")["listviews"]
+            views = word(self._rest.read(f"sobjects/{object}/listviews"), "listviews", changes=False)
             id = next((view["id"] for view in views if name in (view["developerName"], view["label"])), "")
         if not id:
             raise NotFound(f"{object} has no such list view")
-        soql = str(self._rest.read(f"sobjects/{object}/listviews/{id}/describe")["query"])
+        soql = str(word(self._rest.read(f"sobjects/{object}/listviews/{id}/describe"), "query", changes=False))
         _, _, rest = soql.partition(" FROM ")
         source, _, where = rest.partition(" ORDER BY ")[0].partition(" WHERE ")
         if source.split(" ")[0] != object:

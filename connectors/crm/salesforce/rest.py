@@ -44,10 +44,11 @@ class Rest:
         version: str,
         tokens: Tokens,
         tell: Callable[[Quota], None],
+        now: Callable[[], dt.datetime],
     ) -> None:
-        self._session, self._tokens, self._tell = session, tokens, tell
+        self._session, self._tokens, self._tell, self._now = session, tokens, tell, now
         self.data = f"/services/data/v{version}"
-        self.server_time: dt.datetime | None = None  # when the last answer came, by Salesforce's own clock
+        self.clock_ahead = dt.timedelta(0)  # how much later it is by Salesforce's clock than by ours
 
     def read(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """The JSON of a GET below the API's root, or from the host's root where `path` begins with a slash."""
@@ -119,7 +120,7 @@ class Rest:
         ((status, body),) = self.composite([self._part("q0", soql)], changes=False)
         if status >= 300:
             raise failure(told_in(body), status, changes=False)
-        return int(body["totalSize"])
+        return int(word(body, "totalSize", changes=False))
 
     def _part(self, name: str, soql: str, deleted: bool = False) -> dict[str, str]:
         word = "queryAll" if deleted else "query"
@@ -144,8 +145,8 @@ class Rest:
             page = self.read(str(page["nextRecordsUrl"]))
 
     def _checked(self, answer: requests.Response, changes: bool) -> requests.Response:
-        if date := answer.headers.get("Date"):
-            self.server_time = moment(date) or self.server_time
+        if there := moment(answer.headers.get("Date", "")):
+            self.clock_ahead = there - self._now()
         if usage := _USAGE.search(answer.headers.get("Sforce-Limit-Info", "")):
             self._tell(Quota(limit=int(usage[2]), used=int(usage[1])))
         status = answer.status_code
@@ -160,6 +161,13 @@ class Rest:
         except ValueError:
             body = None  # a gateway's page
         raise failure(told_in(body), status, changes=changes, retry_after=retry_after(answer))
+
+
+def word(body: Any, name: str, *, changes: bool) -> Any:
+    """What an answer says of `name`; one that does not say it is not what was asked for."""
+    if not isinstance(body, dict) or name not in body:
+        raise lost(changes)(f"Salesforce's answer does not say {name}")
+    return body[name]
 
 
 def plain(record: Found) -> Found:
