@@ -18,7 +18,7 @@ from sandbox.salesforce.schema import TABLES, Table
 from sandbox.salesforce.soql import Asked, Reader, shown
 
 LAG = dt.timedelta(minutes=1)
-MOST = 2_000
+MOST_HITS = 2_000
 WITH_OPERATORS, LONGEST = 4_000, 10_000
 TYPES = {"PHONE": ("phone",), "EMAIL": ("email",), "NAME": ("string",), "ALL": ("phone", "email", "string", "url")}
 _HEAD = re.compile(r"\s*FIND\s*\{((?:[^{}\\]|\\.)*)\}\s*(?:IN\s+(\w+)\s+FIELDS\s*)?(?:RETURNING\s+)?", re.I | re.S)
@@ -52,7 +52,7 @@ def searched(org: Org, text: str, path: str, lag: bool) -> list[dict[str, Any]]:
             place = match.end()
             for record in _of(org, match[1], match[2] or "Id", groups, scope, lag, numbers):
                 found.append(shown(org, *record, path))
-                if len(found) >= MOST:
+                if len(found) >= MOST_HITS:
                     return found
     return found
 

@@ -198,8 +198,8 @@ class Finder:
         asks = [Ask(soql=part.soql, deleted=part.deleted) for part in parts]
         for part, answer in zip(parts, self._rest.queries(asks), strict=True):
             if isinstance(answer, ConnectorError):
-                # Not every object of people has the key field: there nobody has this key.
-                if part.may_lack and says(answer, "INVALID_FIELD"):
+                # Not every object of people has the key field, or is to be seen at all: there nobody has this key.
+                if part.may_lack and says(answer, "INVALID_FIELD", "INVALID_TYPE"):
                     continue
                 raise NotFound(f"Salesforce has no object {part.object}") if says(answer, "INVALID_TYPE") else answer
             if part.by == "id":

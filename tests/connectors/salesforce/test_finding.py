@@ -7,6 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+import connectors.crm.salesforce.finding
+import sandbox.salesforce.sosl
 from connectors.crm.salesforce.soql import WORDS, forms, searches
 from hub.errors import Unsupported
 from hub.model import PERSON, Lookup
@@ -41,6 +43,14 @@ def test_no_search_is_longer_than_its_operators_live() -> None:
     inside = [sosl[sosl.index("{") + 1 : sosl.index("}")] for sosl in asked]
     assert sorted(word for words in inside for word in words.split(" OR ")) == sorted(words)
     assert all(len(words) <= WORDS for words in inside) and len(asked) < 16
+
+
+def test_an_answer_that_was_cut_off_is_asked_for_in_halves(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {(number := a_number()): bench.contact(Phone=number) for _ in range(9)}
+    for room in (connectors.crm.salesforce.finding, sandbox.salesforce.sosl):
+        monkeypatch.setattr(room, "MOST_HITS", 4)
+    found = bench.opened(phone_fallback="off").find([Lookup(PERSON, "phone", number) for number in known])
+    assert [[record.id for record in records] for records in found] == [[id] for id in known.values()]
 
 
 def test_forms_of_a_number() -> None:
