@@ -38,11 +38,11 @@ def test_two_hundred_numbers_take_three_calls_and_known_ones_two(bench: Bench) -
 
 
 def test_no_search_is_longer_than_its_operators_live() -> None:
-    words = [form for n in range(2_000) for form in forms(f"+346123{n:05d}", ("national", "international"))]
+    words = [form for n in range(700) for form in forms(f"+346123{n:05d}", ("national", "international"))]
     asked = list(searches(words, "PHONE", "Contact(Id)"))
     inside = [sosl[sosl.index("{") + 1 : sosl.index("}")] for sosl in asked]
     assert sorted(word for words in inside for word in words.split(" OR ")) == sorted(words)
-    assert all(len(words) <= WORDS for words in inside) and len(asked) < 16
+    assert all(len(words) <= WORDS for words in inside) and len(asked) < 6
 
 
 def test_an_answer_that_was_cut_off_is_asked_for_in_halves(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ def connections(bench: Bench) -> Connections:
     config = ConnectionConfig("salesforce", "salesforce", {})
     softphone = connector_class("softphone")
     tools = Tools(connection="softphone", session=None, now=None, country="ES", public_url="")  # type: ignore[arg-type]
-    phone = softphone({"url": "http://127.0.0.1:1", "token": "t", "secret": "c2VjcmV0"}, tools)
+    phone = softphone({"url": "http://127.0.0.1:1", "token": "t", "secrets": "c2VjcmV0"}, tools)
     return Connections({
         "salesforce": Connection("salesforce", config, bench.connector),
         **{name: Connection(name, config, phone) for name in ("softphone", "contact_centre")},
@@ -110,8 +110,9 @@ def test_a_mail_is_a_case_on_its_sender(bench: Bench, store: Store) -> None:
 
 
 def test_the_sample_campaign_can_be_pulled_and_its_results_written(bench: Bench) -> None:
-    told = load_config({"PATCHBAY_CONFIG": str(ROOT / "config" / "examples" / "salesforce.yaml"),
-                        "SALESFORCE_CLIENT_SECRET": "x"}).connections["salesforce"]  # fmt: skip
+    secrets = dict.fromkeys(("SALESFORCE_CLIENT_SECRET", "PATCHBAY_WEBHOOK_SECRET"), "c2VjcmV0")
+    file = str(ROOT / "config" / "examples" / "salesforce.yaml")
+    told = load_config({"PATCHBAY_CONFIG": file, **secrets}).connections["salesforce"]
     source = named("campaign_to_dialer").document.value["source"]
     query = Query(object=source["list"], where=source["where"])
     connector = bench.opened(list_fields=told.settings["list_fields"])

@@ -228,8 +228,8 @@ def peak(bench: Bench, query: Query) -> int:
 
 
 def test_the_memory_of_a_first_load_does_not_grow_with_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "BULK_ROWS", 50)
-    few, many = (peak(bench, members(bench, count)) for count in (100, 800))
+    monkeypatch.setattr(pages, "BULK_ROWS", 25)
+    few, many = (peak(bench, members(bench, count)) for count in (50, 400))
     assert many < 1.5 * few, (few, many)
 
 
