@@ -8,12 +8,16 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from connectors.crm.salesforce.errors import failure, told_in
 from hub.errors import (
     Ambiguous,
     ConnectorError,
     CredentialsRefused,
     Locked,
+    NotFound,
+    NotPermitted,
     QuotaSpent,
+    Rejected,
     Throttled,
     Unavailable,
     UnknownOutcome,
@@ -123,6 +127,29 @@ def test_the_day_s_quota_is_told_at_every_answer(bench: Bench) -> None:
     with pytest.raises(QuotaSpent):
         bench.connector.check()
     assert bench.quotas  # a refusal tells it too
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error", "words"),
+    [
+        (["/services/data/v61.0/sobjects/Contact/003"], 300, Ambiguous, "several records"),
+        ([{"errorCode": "ENTITY_IS_DELETED", "message": "entity is deleted"}], 404, NotFound, "ENTITY_IS_DELETED"),
+        ([{"errorCode": "INSUFFICIENT_ACCESS_OR_READONLY", "message": "no"}], 403, NotPermitted, "INSUFFICIENT"),
+        ([{"errorCode": "STORAGE_LIMIT_EXCEEDED", "message": "full"}], 400, QuotaSpent, "full"),
+        ([{"errorCode": "JSON_PARSER_ERROR", "message": "at 1"}], 400, Rejected, "JSON_PARSER_ERROR: at 1"),
+        ([{"errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "No sum"}], 400, Rejected, "No sum"),
+        ([{"errorCode": "MALFORMED_QUERY", "message": "FIND {612345678}"}], 400, Rejected, "cannot do this query"),
+        ({"error": "proxy", "message": "who are you"}, 403, NotPermitted, "proxy: who are you"),
+        (None, 502, UnknownOutcome, "502"), (None, 503, Unavailable, "503"), (None, 404, NotFound, "does not say why"),
+        (None, 429, Throttled, "no more calls"), ([], 400, Rejected, "does not say why"),
+        ("x", 400, Rejected, "does not say"),
+    ],
+)  # fmt: skip
+def test_an_error_of_any_shape_has_its_class(
+    body: object, status: int, error: type[ConnectorError], words: str
+) -> None:
+    told = failure(told_in(body), status)
+    assert type(told) is error and words in str(told) and "612345678" not in str(told)
 
 
 def test_no_value_of_a_row_is_in_an_error(bench: Bench) -> None:
