@@ -22,7 +22,7 @@ WORDS = 4_000
 _OR = " OR "
 _RESERVED = re.compile(r"([?&|!{}\[\]()^~*:\\\"'+-])")
 _ID = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?")
-_NAME = re.compile(r"[A-Za-z][\w.]*")
+_NAME = re.compile(r"[A-Za-z][\w.]*", re.ASCII)
 # How a literal of the type has to be written; it is not quoted, so nothing else may pass.
 _BARE: Mapping[str, re.Pattern[str]] = {
     "boolean": re.compile(r"true|false", re.IGNORECASE),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,8 +11,8 @@ import pytest
 import connectors.crm.salesforce.finding
 import sandbox.salesforce.sosl
 from connectors.crm.salesforce.soql import WORDS, forms, searches
-from hub.errors import Unsupported
-from hub.model import PERSON, Lookup
+from hub.errors import Rejected, Unsupported
+from hub.model import PERSON, Lookup, Query, Row, Target
 from tests.connectors.salesforce.bench import Bench
 from tests.contract.given import HOSTILE, a_mail, a_number
 
@@ -182,6 +183,26 @@ def test_nothing_that_is_asked_for_ends_a_query(bench: Bench, value: str) -> Non
     _, mails, mine, injected = bench.connector.find(asked)
     assert list(mails) == [] and list(injected) == []
     assert [record.id for record in mine] == ([id] if key[:40].isprintable() else [])
+
+
+@pytest.mark.parametrize(
+    "name", ["Contact/../../limits", "Contact WHERE Id != ''", "Contact?x=1", "", "Cöntact", "x" * 300]
+)
+def test_no_name_of_an_object_or_field_leaves_its_place(bench: Bench, name: str) -> None:
+    bench.connector.check()
+    calls: list[Callable[[], object]] = [
+        lambda: bench.connector.describe(name),
+        lambda: bench.connector.find([Lookup(name, "id", "003000000000000AAA")]),
+        lambda: bench.connector.find([Lookup("Contact", "key", "k", key_field=name or "a b")]),
+        lambda: list(bench.connector.pages(Query(object=name))),
+        lambda: bench.connector.write(Target(object=name, key="Hub_Key__c"), [Row(key="k", fields={})]),
+        lambda: bench.connector.write(Target(object="Task", key=name), [Row(key="k", fields={}, action="remove")]),
+    ]
+    with bench.counted() as count:
+        for call in calls:
+            with pytest.raises(Rejected):
+                call()
+    assert count == [0]
 
 
 def test_links(bench: Bench) -> None:
