@@ -282,8 +282,8 @@ class Finder:
             return answers  # not every user may see cases, and they only help to choose
         count = Counter(case["ContactId"] for case in cases)
         return [
-            [structs.replace(r, open_cases=count[r.id]) if many and r.id in shared else r for r in records]
-            for records, many in zip(answers, several, strict=True)
+            [structs.replace(r, open_cases=count[r.id]) if r.id in shared else r for r in records]
+            for records in answers
         ]
 
 

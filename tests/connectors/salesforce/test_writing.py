@@ -126,7 +126,8 @@ def test_a_record_by_its_own_id(bench: Bench) -> None:
     assert bench.org.get("CampaignMember", member)["Status"] == "Reached"
     assert [type(receipt.error) for receipt in others] == [NotFound, NotFound]
     gone = [Row(key=member, fields={}, action="remove"), Row(key="no id", fields={}, action="remove")]
-    assert [receipt.outcome for receipt in bench.connector.write(target, gone)] == ["removed", "unchanged"]
+    for outcome in ("removed", "unchanged"):
+        assert [receipt.outcome for receipt in bench.connector.write(target, gone)] == [outcome, "unchanged"]
 
 
 def test_a_parent_by_its_key(bench: Bench) -> None:
