@@ -17,8 +17,8 @@ from sandbox.dynamics.errors import DataverseError, throttled
 from sandbox.dynamics.queries import Wish
 from sandbox.dynamics.records import Records
 from sandbox.dynamics.schema import TABLES
-from sandbox.dynamics.service import INSTEAD, LIMITS, ROOT, Service
 from sandbox.dynamics.signin import SignIn
+from sandbox.dynamics.web_api import INSTEAD, LIMITS, ROOT, Service
 from sandbox.frame import Faults
 from sandbox.frame.odata_batch import Answer, Asked
 

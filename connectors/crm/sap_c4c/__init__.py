@@ -25,8 +25,8 @@ from connectors.crm.sap_c4c.objects import (
     PHONES,
     Objects,
 )
+from connectors.crm.sap_c4c.odata import Service
 from connectors.crm.sap_c4c.pulling import Puller
-from connectors.crm.sap_c4c.service import Service
 from connectors.crm.sap_c4c.signing_in import SignIn
 from connectors.crm.sap_c4c.writing import Writer
 from hub.contract import Manifest, Setting, Tools

@@ -6,8 +6,8 @@ from typing import Any
 
 from connectors.crm.sap_c4c.edm import Collection, Property, collections, field
 from connectors.crm.sap_c4c.objects import Objects
+from connectors.crm.sap_c4c.odata import Service
 from connectors.crm.sap_c4c.refusals import WHO
-from connectors.crm.sap_c4c.service import Service
 from hub.errors import NotFound
 from hub.model import Description, Field
 

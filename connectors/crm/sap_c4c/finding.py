@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from connectors.crm.sap_c4c.objects import ACCOUNT, PEOPLE, Objects, title
-from connectors.crm.sap_c4c.service import Service, literal
+from connectors.crm.sap_c4c.odata import Service, literal
 from connectors.crm.sap_c4c.values import fields_of, moment
 from connectors.wire import numbers
 from hub.errors import Rejected

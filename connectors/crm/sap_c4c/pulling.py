@@ -18,7 +18,7 @@ from connectors.crm.sap_c4c.catalog import Catalog
 from connectors.crm.sap_c4c.edm import OBJECT_ID, Property
 from connectors.crm.sap_c4c.finding import AT_ONCE, any_of
 from connectors.crm.sap_c4c.objects import CONTACT, MEMBER, OWN_IDS, Objects
-from connectors.crm.sap_c4c.service import Found, Service, literal, rows_of
+from connectors.crm.sap_c4c.odata import Found, Service, literal, rows_of
 from connectors.crm.sap_c4c.values import fields_of
 from hub.errors import Rejected, nearest
 from hub.model import Page, Query

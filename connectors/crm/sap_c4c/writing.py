@@ -17,8 +17,8 @@ from connectors.crm.sap_c4c.catalog import Catalog
 from connectors.crm.sap_c4c.edm import OBJECT_ID, Collection
 from connectors.crm.sap_c4c.finding import AT_ONCE, any_of, searchable
 from connectors.crm.sap_c4c.objects import Child, Objects
+from connectors.crm.sap_c4c.odata import Found, Service, body_of, entity_path, rows_of
 from connectors.crm.sap_c4c.refusals import WHO
-from connectors.crm.sap_c4c.service import Found, Service, body_of, entity_path, rows_of
 from connectors.crm.sap_c4c.values import same, to_odata
 from connectors.wire.odata_batch import Part, Reply
 from hub.errors import Ambiguous, ConnectorError, NotFound, Rejected, UnknownOutcome, nearest
