@@ -70,6 +70,7 @@ class Schedules:
         self._store, self._pulled, self._zone = store, pulled, ZoneInfo(zone)
         self._planned: dict[str, tuple[int, str]] = {}  # series → its version and timetable
         self._whose: dict[str, Pulled] = {}
+        self._taken_over: set[str] = set()  # the series whose take-over waits or runs
         self._look_seconds = look_seconds
         self._rung, self._stopping = threading.Event(), False
         self._watcher = threading.Thread(target=self._watch, name="lists", daemon=True)
@@ -118,8 +119,9 @@ class Schedules:
         for pulled in self._pulled:
             pulled.sweep()
             for name in pulled.abandoned():
-                if name in self._whose:
-                    self._scheduler.add_job(self._pull, args=(name,), id=f"take over {name}", replace_existing=True)
+                if name in self._whose and name not in self._taken_over:
+                    self._taken_over.add(name)
+                    self._scheduler.add_job(self._take_over, args=(name,), id=f"take over {name}")
 
     def _plan(self) -> None:
         plans, whose = {}, {}
@@ -146,6 +148,12 @@ class Schedules:
         now = now_ms()
         width = MINUTE_MS if times.every_seconds is None else int(times.every_seconds * 1000)
         self.fire(name, now - now % width)
+
+    def _take_over(self, name: str) -> None:
+        try:
+            self._pull(name)
+        finally:
+            self._taken_over.discard(name)
 
     def _pull(self, name: str) -> None:
         try:
