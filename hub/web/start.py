@@ -48,7 +48,8 @@ def start() -> str:
 
 
 def _last(connection: Transaction) -> list[tuple[Delivery | None, dict[str, str]]]:
-    """The deliveries of the interactions that changed last. One without any is there too: no mapping took it (yet).
+    """What became of the interactions that changed last: of each mapping the newest delivery. An interaction without any is
+    there too: no mapping took it (yet).
 
     By interaction and not by delivery, for a contact list makes thousands at once and would hide everything else.
     """
@@ -56,7 +57,8 @@ def _last(connection: Transaction) -> list[tuple[Delivery | None, dict[str, str]
     for found in latest_interactions(connection, LAST):
         subject = interaction_subject(found.connection, found.key)
         about = _about(subject, found.channel or "interaction")
-        made = deliveries.page(connection, Filter(subject=subject), limit=EACH)
+        newest = {one.mapping: one for one in deliveries.page(connection, Filter(subject=subject), limit=EACH)[::-1]}
+        made = sorted(newest.values(), key=lambda one: one.id, reverse=True)
         rows += [(delivery, about) for delivery in made] or [(None, about)]
     return rows[:LAST]
 

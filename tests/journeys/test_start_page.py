@@ -51,6 +51,14 @@ def test_the_start_page_shows_how_things_are(whole: WholeHub) -> None:
         assert text in page, text
 
 
+def test_an_interaction_that_was_delivered_twice_stands_there_once(whole: WholeHub) -> None:
+    whole.take_call("call-9")
+    whole.deliver()
+    whole.take_call("call-9", id="e-late", wrap_up={"comment": "And the blue one"})
+    whole.deliver()
+    assert whole.signed_in().get("/").text.count("interactions/call-9") == 1
+
+
 def test_the_start_page_shows_open_alerts_and_the_api_and_metrics_too(whole: WholeHub) -> None:
     assert "alerts" not in whole.signed_in().get("/").text
     trouble = Trouble(
