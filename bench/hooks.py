@@ -200,6 +200,9 @@ class OneMapping:
         target = TargetSpec(connection="crm", write="activity", key="key")
         self._all: tuple[Any, ...] = (SimpleNamespace(name="wrap_up", source=source, target=target),)
 
+    def catch_up(self, connection: object) -> None:
+        """Nobody publishes here."""
+
     def triggered_by(self, connection: str, event_type: str) -> tuple[Any, ...]:
         return self._all if event_type == "interaction.wrapped_up" else ()
 

@@ -126,7 +126,6 @@ class Demo:
         heading("In sum")
         for state, number in states.most_common():
             print(f"  {number:4} {state}")
-        print(f"\n  Look at it: {self.url}/  and {self.url}/crm/")
 
     @staticmethod
     def has_landed(known: dict[str, Any]) -> bool:
@@ -171,10 +170,10 @@ def is_ready(url: str) -> bool:
 
 
 @contextmanager
-def running_hub(url: str, env: dict[str, str], home: Path) -> Iterator[None]:
-    """A hub at `url`: the one that runs, or one that is started and ended here, with its log in `home`."""
+def running_hub(url: str, env: dict[str, str], home: Path) -> Iterator[bool]:
+    """A hub at `url`: the one that runs (True), or one that is started and ended here, with its log in `home`."""
     if is_ready(url):
-        yield
+        yield True
         return
     home.mkdir(parents=True, exist_ok=True)
     log = home / "demo.log"
@@ -185,7 +184,7 @@ def running_hub(url: str, env: dict[str, str], home: Path) -> Iterator[None]:
     try:
         if not wait_until(lambda: process.poll() is not None or is_ready(url), 60) or process.poll() is not None:
             sys.exit(f"The hub did not start; {log} says why.")
-        yield
+        yield False
     finally:
         process.terminate()
         process.wait(40)
@@ -195,8 +194,10 @@ def main() -> None:
     """Play the demo."""
     env = {"PATCHBAY_SOFTPHONE_SPEED": "20", **with_credentials(os.environ, make=True)}
     config = load_config(env)
-    with running_hub(f"http://127.0.0.1:{config.port}", env, config.home):
-        Demo(config, env[API_TOKEN]).run()
+    with running_hub(f"http://127.0.0.1:{config.port}", env, config.home) as runs_on:
+        demo = Demo(config, env[API_TOKEN])
+        demo.run()
+    print(f"\n  Look at it{'' if runs_on else ' (`make run` serves it again)'}: {demo.url}/  and {demo.url}/crm/")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from hub.store import crm as _crm  # noqa: F401  (its tables belong to the schema)
 from hub.store.database import Store, open_store
 from hub.store.schema import metadata
+from tests import ports
 from tests.tryton_server import shared_tryton, tryton, tryton_template  # noqa: F401 (fixtures)
 
 
@@ -109,6 +109,4 @@ def _administrator(url: str) -> Iterator[Connection]:
 @pytest.fixture
 def free_port() -> int:
     """A TCP port on loopback that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return ports.free_port()

@@ -21,6 +21,9 @@ class Crm:
 
     def __init__(self, file: str, latency: float) -> None:
         self.latency = latency
+        self.waiting = 0  # how many writes are done and not answered
+        self._let_go = threading.Event()
+        self._let_go.set()
         self._lock = threading.Lock()
         self._db = sqlite3.connect(file, check_same_thread=False)
         self._db.execute(
@@ -62,6 +65,15 @@ class Crm:
         """Every record's key."""
         return {"keys": [key for (key,) in self._db.execute("SELECT key FROM records ORDER BY id")]}
 
+    def hold(self, asked: Any) -> Any:
+        """From now on, do what is asked and keep the answer back; or, with `off`, let all answers go."""
+        (self._let_go.set if asked.get("off") else self._let_go.clear)()
+        return {}
+
+    def held(self, asked: Any) -> Any:
+        """How many writes are done and not answered."""
+        return {"writes": self.waiting}
+
     def _insert(self, row: Any, node: str) -> int | None:
         cursor = self._db.execute(
             "INSERT INTO records (key, fields, node) VALUES (?, ?, ?)", (row["key"], json.dumps(row["fields"]), node)
@@ -71,11 +83,18 @@ class Crm:
     def answer(self, path: str, asked: Any) -> Any:
         """One request, in one transaction; a write takes its time before it is done, and again before that is said."""
         do: Callable[[Any], Any] = getattr(self, path.strip("/"))
-        slow = self.latency if path not in ("/tally", "/keys") else 0.0
-        time.sleep(slow / 2)
+        if path in ("/tally", "/keys", "/hold", "/held"):
+            with self._lock, self._db:
+                return do(asked)
+        time.sleep(self.latency / 2)
         with self._lock, self._db:
             given = do(asked)
-        time.sleep(slow / 2)
+            self.waiting += path != "/search"
+        time.sleep(self.latency / 2)
+        if path != "/search":
+            self._let_go.wait(120)
+            with self._lock:
+                self.waiting -= 1
         return given
 
 

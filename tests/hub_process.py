@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from typing import Any, TypeVar
 
 import requests
 from standardwebhooks import Webhook
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 PATCHBAY = Path(sys.executable).parent / "patchbay"
@@ -39,18 +40,11 @@ def until(what: Callable[[], T | None], *, seconds: float = 30.0, about: str = "
         time.sleep(0.02)
 
 
-def port() -> int:
-    """A TCP port on loopback that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class HubProcess:
     """`patchbay serve …`, ended by its own process id."""
 
     def __init__(self, folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
-        self.port, self.softphone_port = port(), port()
+        self.port, self.softphone_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.softphone_url = f"http://127.0.0.1:{self.softphone_port}"
         self.folder = folder

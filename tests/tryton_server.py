@@ -17,6 +17,7 @@ import pytest
 
 from sandbox.tryton import Template, serving, template
 from sandbox.tryton_sample import CONSENT, DO_NOT_CALL, Client
+from tests.ports import free_port
 
 DATABASE = "crm"
 
@@ -77,5 +78,5 @@ def running(folder: Path, made: Template) -> Iterator[Tryton]:
     """trytond on a free port with a copy of the template; ended when the block ends."""
     folder.mkdir(exist_ok=True)
     shutil.copy(made.file, folder / f"{DATABASE}.sqlite")
-    with serving(folder, database=DATABASE) as server:
+    with serving(folder, free_port(), database=DATABASE) as server:
         yield Tryton(server.url, DATABASE, made)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ connections:
     url: %s
     node: ${TEST_NODE}
     private_network: true
+    %s
 """
 MAPPING = """
 mapping: calls
@@ -65,11 +67,19 @@ class Judge:
 
     def tally(self) -> Any:
         """How many records, keys, and records by node."""
-        return self._session.post(f"{self.url}/tally", json={}, timeout=10).json()
+        return self._session.post(f"{self.url}/tally", json={}, timeout=60).json()
 
     def keys(self) -> list[str]:
         """Every record's key."""
-        return list(self._session.post(f"{self.url}/keys", json={}, timeout=10).json()["keys"])
+        return list(self._session.post(f"{self.url}/keys", json={}, timeout=60).json()["keys"])
+
+    def hold(self, *, off: bool = False) -> None:
+        """Have it do what it is asked and keep its answers back, until `off`."""
+        self._session.post(f"{self.url}/hold", json={"off": off}, timeout=60).raise_for_status()
+
+    def held(self) -> int:
+        """How many writes are done and not answered."""
+        return int(self._session.post(f"{self.url}/held", json={}, timeout=60).json()["writes"])
 
     def close(self) -> None:
         """End it."""
@@ -83,17 +93,18 @@ class Judge:
 class Road:
     """Where the nodes of one hub run."""
 
-    def __init__(self, folder: Path, store_url: str, judge: Judge, connector: str) -> None:
+    def __init__(self, folder: Path, store_url: str, judge: Judge, connector: str, more: str = "") -> None:
         self.folder, self.store_url, self.judge = folder, store_url, judge
         self._nodes: list[subprocess.Popen[bytes]] = []
         (folder / "mappings").mkdir()
         (folder / "mappings" / "calls.yaml").write_text(MAPPING)
-        (folder / "hub.yaml").write_text(SETTINGS % (connector, judge.url))
+        (folder / "hub.yaml").write_text(SETTINGS % (connector, judge.url, more))
         plugin = folder / "plugins" / "test_crms-1.dist-info"
         plugin.mkdir(parents=True)
         (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: test-crms\nVersion: 1\n")
         (plugin / "entry_points.txt").write_text(
             "[patchbay.connectors]\nupserting = tests.http_crm:UpsertingCrm\nsearching = tests.http_crm:SearchingCrm\n"
+            "bulking = tests.http_crm:BulkingCrm\n"
         )
 
     def env(self, node: str) -> dict[str, str]:
@@ -156,16 +167,22 @@ class Platform(threading.Thread):
         super().__init__(name="platform")
         self.hub: HubProcess | None = None  # where it posts now
         self.keys = [f"call-{number}" for number in range(calls)]
+        self.allowed = calls  # so many may be posted by now
+        self.last = calls  # and so many in all
         self.accepted: list[str] = []
         self.problem: str | None = None
 
     def run(self) -> None:
         """Post everything."""
         for start in range(0, len(self.keys), EVENTS_A_HOOK):
+            while start >= self.allowed and start < self.last:
+                time.sleep(0.005)
+            if start >= self.last:
+                return
             keys = self.keys[start : start + EVENTS_A_HOOK]
             body = [_event(key) for key in keys]
             try:
-                until(lambda body=body, start=start: self._posted(body, f"msg-{start}"), seconds=60, about="a 202")  # type: ignore[misc]
+                until(lambda body=body, start=start: self._posted(body, f"msg-{start}"), seconds=120, about="a 202")  # type: ignore[misc]
             except AssertionError as error:
                 self.problem = str(error)
                 return
@@ -195,11 +212,11 @@ def _event(key: str) -> dict[str, Any]:
 
 
 @contextmanager
-def road(folder: Path, store_url: str, connector: str, latency: float) -> Iterator[Road]:
-    """A CRM and room for nodes, all ended afterwards."""
+def road(folder: Path, store_url: str, connector: str, latency: float, more: str = "") -> Iterator[Road]:
+    """A CRM and room for nodes, all ended afterwards. `more` is one line more for the CRM's connection."""
     judge = Judge(folder, latency)
     try:
-        built = Road(folder, store_url, judge, connector)
+        built = Road(folder, store_url, judge, connector, more)
         try:
             yield built
         finally:
@@ -208,7 +225,7 @@ def road(folder: Path, store_url: str, connector: str, latency: float) -> Iterat
         judge.close()
 
 
-def arrived(built: Road, keys: list[str], seconds: float = 90) -> None:
+def arrived(built: Road, keys: list[str], seconds: float = 180) -> None:
     """Wait until nothing waits any more, then have the CRM say that each came exactly once."""
     until(lambda: built.judge.tally()["keys"] >= len(keys), seconds=seconds, about="the last record")
     until(lambda: built.waiting() == 0, seconds=seconds, about="an empty outbox")

@@ -62,7 +62,7 @@ class Softphone:
             Setting(name="url", about="Where the platform listens.", kind="url", required=True,
                     example="http://127.0.0.1:8090"),
             Setting(name="token", about="The bearer token that it asks for.", kind="secret", required=True),
-            Setting(name="secret", about="What its hooks are signed with; several while one is replaced.",
+            Setting(name="secrets", about="What its hooks are signed with; several while one is replaced.",
                     kind="secrets", required=True, example="${PATCHBAY_WEBHOOK_SECRET}"),
         ),
         idempotency="native-upsert",
@@ -73,10 +73,10 @@ class Softphone:
     def __init__(self, settings: Mapping[str, Any], tools: Tools) -> None:
         self._url = str(settings["url"]).rstrip("/")
         self._headers = {"Authorization": f"Bearer {settings['token']}"}
-        given = settings["secret"]
+        given = settings["secrets"]
         self._secrets = (given,) if isinstance(given, str) else tuple(given)
         if not self._secrets or not all(self._secrets):
-            raise ConfigError(f"{tools.connection}: secret: at least one is needed, and none may be empty")
+            raise ConfigError(f"{tools.connection}: secrets: at least one is needed, and none may be empty")
         self._session = tools.session
 
     def check(self) -> Identity:

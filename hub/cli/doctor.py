@@ -47,6 +47,8 @@ def _findings(env: dict[str, str]) -> Iterator[Finding]:
         yield "wrong", f"settings: {error}"
         return
     yield "ok", f"settings: {config_file_of(env)}, {len(config.connections)} connections"
+    for line in config.unknown:
+        yield "look", line
     for look in (_store, _ports, _address):
         yield from look(config)
 

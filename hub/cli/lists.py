@@ -12,7 +12,7 @@ import click
 from hub.cli.told import Progress, a_hub, say, table
 from hub.errors import ConfigError
 from hub.flow.lists.membership import Counts, Outcome
-from hub.flow.lists.pull import Report
+from hub.flow.lists.pull import ListStatus, Report
 
 
 @click.group("list")
@@ -53,7 +53,7 @@ def status() -> None:
 )
 def pull(name: str, full: bool, simulate: bool, file: Path | None) -> None:
     """Pull the contact list that the mapping NAME declares, now."""
-    progress = Progress()
+    progress, standing = Progress(), list[ListStatus]()
     with a_hub() as hub, _written(file) as report:
         try:
             counts = hub.lists.pull(
@@ -62,6 +62,7 @@ def pull(name: str, full: bool, simulate: bool, file: Path | None) -> None:
                 simulate=simulate,
                 progress=lambda so_far: progress.show(_line(so_far)),
                 report=report,
+                standing=standing.append,
             )
         finally:
             progress.done()
@@ -69,6 +70,13 @@ def pull(name: str, full: bool, simulate: bool, file: Path | None) -> None:
     for reason, count in sorted(counts.left_out.items(), key=lambda pair: -pair[1]):
         first = counts.examples.get(reason, [])
         say(f"  left out, {reason}: {count} ({', '.join(first)}{', …' if count > len(first) else ''})")
+    for status in standing:
+        say(f"  {_standing(status)}")
+
+
+def _standing(status: ListStatus) -> str:
+    left_out = ", ".join(f"{n} {why}" for why, n in sorted(status.left_out.items(), key=lambda pair: -pair[1]))
+    return f"the whole list then: {status.on} on it; left out: {left_out or 'nobody'}"
 
 
 @contextmanager

@@ -13,7 +13,11 @@ import click
 from hub.assembly import Hub
 from hub.cli.told import a_hub, say, table
 from hub.config import Config
-from hub.errors import ConfigError
+from hub.errors import ConfigError, nearest
+from hub.flow.agreement import disagreements, notes
+from hub.flow.described import Asked
+from hub.flow.drafts import Draft, suggestion
+from hub.flow.mappings import Published
 from hub.flow.preview import Preview, facts_of_interaction, preview
 from hub.language.examples import run_examples
 from hub.language.mapping import Mapping, compile_mapping
@@ -22,7 +26,7 @@ from hub.language.yaml_source import read_yaml
 
 @click.group()
 def mapping() -> None:
-    """Mappings: list, preview, test, publish, history, rollback, export."""
+    """Mappings: list, preview, test, suggest, publish, history, rollback, retire, export."""
 
 
 @mapping.command("list")
@@ -76,17 +80,65 @@ def test(names: tuple[str, ...]) -> None:
         raise click.ClickException(f"{failed} of {total} examples fail")
 
 
+@mapping.command("suggest")
+@click.argument("event")
+@click.option("--connection", required=True, help="The CRM that is written to.")
+@click.option("--object", required=True, help="What is written there.")
+@click.option("--from", "source", default="any", show_default=True, help="The connection that the events come from.")
+@click.option("--name", default="", help="The mapping's name; else made of the event and the object.")
+def suggest(event: str, connection: str, object: str, source: str, name: str) -> None:
+    """Draft a mapping from EVENT, such as interaction.wrapped_up, by names and types; print it as YAML.
+
+    It loads, passes `check` and has an example; what was guessed wrongly is yours to see.
+    """
+    with a_hub() as hub:
+        made = suggested(hub, event, connection, object, source, name)
+    say(made.source.rstrip())
+    for what in made.to_decide:
+        click.echo(f"decide: {what}", err=True)
+
+
 @mapping.command("publish")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--note", default="", help="Why, for the history.")
-def publish(file: Path, note: str) -> None:
-    """Publish the mapping in FILE: its examples are run, and from then on it runs on every node."""
+@click.option("--anyway", is_flag=True, help="Publish although the systems that it names disagree.")
+def publish(file: Path, note: str, anyway: bool) -> None:
+    """Publish the mapping in FILE: it is compared with the systems that it names, its examples are run, and from then on
+    it runs on every node."""
     with a_hub() as hub:
+        compiled = compiled_file(file, hub.config)
+        disagreeing, unasked = disagreements(compiled, hub.connections)
+        for one in disagreeing:
+            click.echo(f"{file}:{one.line}: {one.what}", err=True)
+        if disagreeing and not anyway:
+            raise click.ClickException("not published; mend it, or publish it --anyway")
+        told = [f"not compared with its system: {unasked}"] if unasked else []
+        told += notes(compiled, hub.mappings.all(), hub.lists.on)
         try:
-            done = hub.mappings.publish(file.read_text(encoding="utf-8"), _person(), note)
+            done = hub.mappings.publish(compiled.text, _person(), note)
         except ConfigError as error:
             raise ConfigError(error.what, file=str(file), line=error.line) from None
     say(f"{done.name} version {done.version}" + ("" if done.changed else " runs already"))
+    for note_ in told:
+        say(f"  note: {note_}")
+
+
+@mapping.command("retire")
+@click.argument("name")
+@click.option("--note", default="", help="Why, for the history.")
+def retire(name: str, note: str) -> None:
+    """Have nothing run under NAME any more, on any node. Its versions stay: a rollback brings it back."""
+    with a_hub() as hub:
+        listed = hub.mappings.current(name).source.contact_list is not None
+        done = hub.mappings.retire(name, _person(), note)
+        file = hub.config.mappings / f"{name}.yaml"
+    say(
+        f"{name} is retired by version {done.version}; `patchbay mapping rollback {name} {done.version - 1}` brings it back"
+    )
+    if listed:
+        say("  note: the platform's list stays as it is")
+    if file.exists():
+        say(f"  note: {file} is still there; it counts again as soon as it changes")
 
 
 @mapping.command("history")
@@ -97,7 +149,7 @@ def history(name: str) -> None:
         versions = hub.mappings.history(name)
         if not versions:
             hub.mappings.current(name)
-    table(("version", "when", "by", "note"), ((v.version, f"{v.at:%Y-%m-%d %H:%M}", v.by, v.note) for v in versions))
+    table(("version", "when", "by", "note"), ((v.version, f"{v.at:%Y-%m-%d %H:%M}", v.by, _why(v)) for v in versions))
 
 
 @mapping.command("rollback")
@@ -117,6 +169,21 @@ def export(folder: Path) -> None:
     with a_hub() as hub:
         for file in hub.mappings.export(folder):
             say(str(file))
+
+
+def suggested(hub: Hub, event: str, connection: str, object: str, source: str, name: str) -> Draft:
+    """A draft. Raises ConfigError where it cannot be, ConnectorError where the CRM does not say what it is."""
+    for one in (connection, source):
+        if one != "any" and one not in hub.connections:
+            raise ConfigError(f'there is no connection "{one}"{nearest(one, hub.connections)}')
+    return suggestion(
+        event, hub.connections[connection], object, Asked(), name=name, source=source, country=hub.config.country,
+        zone=hub.config.zone,
+    )  # fmt: skip
+
+
+def _why(version: Published) -> str:
+    return ": ".join(part for part in ("retired" if version.retired else "", version.note) if part)
 
 
 def compiled_file(file: Path, config: Config) -> Mapping:

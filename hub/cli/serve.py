@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from hub.assembly import Hub
 from hub.cli.sandbox import Beside, is_taken
-from hub.cli.told import say
+from hub.cli.told import say, tell_unknown
 from hub.config import Config, load_config
 from hub.credentials import ADMIN, ADMIN_PASSWORD, API_TOKEN, WEBHOOK_SECRET, admit, credentials_file, with_credentials
 from hub.errors import PatchbayError
@@ -47,6 +47,7 @@ def serve(host: str | None, port: int | None, no_work: bool, with_softphone: boo
     env = with_credentials({**os.environ, **{name: value for name, value in given.items() if value}}, make=True)
     set_up_logs(env)
     config = load_config(env)
+    tell_unknown(config)
     with ExitStack() as closing:
         listening = closing.enter_context(_bound(config))
         beside = _softphone(config, env) if with_softphone else None
@@ -75,7 +76,9 @@ def work(metrics_port: int | None) -> None:
     ended = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: ended.set())
-    with Hub(load_config(env)) as hub:
+    config = load_config(env)
+    tell_unknown(config)
+    with Hub(config) as hub:
         hub.start(accept=False)
         if metrics_port:
             registry = CollectorRegistry()
@@ -133,7 +136,7 @@ def _softphone(config: Config, env: Mapping[str, str]) -> Beside | None:
     told = {
         **env,
         "PATCHBAY_SOFTPHONE_TOKEN": mine.settings["token"],
-        "PATCHBAY_WEBHOOK_SECRET": mine.settings["secret"][0],
+        "PATCHBAY_WEBHOOK_SECRET": mine.settings["secrets"][0],
     }
     hooks = f"http://127.0.0.1:{config.port}/hooks/{mine.name}"
     lists = str(config.home / "softphone-lists.jsonl")

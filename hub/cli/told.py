@@ -22,7 +22,16 @@ def the_config(*, only_look: bool = False) -> Config:
     """The settings. Missing credentials are made and kept, as by the first start; with `only_look`, nothing is kept."""
     env = as_if_made(os.environ) if only_look else with_credentials(os.environ, make=True)
     set_up_logs({"PATCHBAY_LOG": "console", **env})
-    return load_config(env)
+    config = load_config(env)
+    if not only_look:
+        tell_unknown(config)
+    return config
+
+
+def tell_unknown(config: Config) -> None:
+    """A line on standard error for each variable that looks like one of ours and is none."""
+    for line in config.unknown:
+        click.echo(f"patchbay: {line}", err=True)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -19,14 +19,20 @@ from hub.language.mapping import Mapping, compile_mapping
 from hub.store import mappings as statements
 from hub.store.database import Store
 
+if TYPE_CHECKING:
+    from hub.store.database import Transaction
+
 FILES = "files"  # who publishes what stands in mappings/
+NOTHING = ""  # the content of the version that retires a mapping
+_NOTHING = sha256(NOTHING.encode()).hexdigest()
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class Published:
-    """A version of a mapping. `changed` is False where the same content was published already."""
+    """A version of a mapping. `changed` is False where the same content was published already; `retired`: from this
+    version on nothing runs under the name."""
 
     name: str
     version: int
@@ -34,6 +40,7 @@ class Published:
     at: datetime
     note: str = ""
     changed: bool = True
+    retired: bool = False
 
 
 class _Running:
@@ -69,6 +76,7 @@ class Mappings:
         self._zone = zone
         self._refreshing = threading.Lock()
         self._seen: dict[str, int] = {}  # by name the newest version that was looked at, also one that does not compile
+        self._latest = -1  # what was published last when the store was looked at
         self._running = _Running({})
         self.refresh()
 
@@ -98,7 +106,24 @@ class Mappings:
 
     def rollback(self, name: str, version: int, by: str) -> Published:
         """Publish the content of an old version anew. Raises ConfigError where there is no such version."""
-        return self._publish([self._checked(self.source(name, version))], by, f"rolled back to version {version}")[0]
+        source = self.source(name, version)
+        if source == NOTHING:
+            raise ConfigError(f'version {version} of "{name}" retires it; roll back to one before it')
+        return self._publish([self._checked(source)], by, f"rolled back to version {version}")[0]
+
+    def retire(self, name: str, by: str, note: str = "") -> Published:
+        """Have nothing run under `name` any more, on any node; its versions stay, and any of them may be rolled back to.
+
+        What waits for it in the outbox is parked and says so. Raises ConfigError where no such mapping runs.
+        """
+        self.refresh()
+        self.current(name)
+        with self._store.write() as connection:
+            statements.one_publisher(connection)
+            at = now_ms()
+            version = statements.add(connection, name=name, source=NOTHING, digest=_NOTHING, by=by, at=at, note=note)
+        self._told()
+        return Published(name, version, by, from_ms(at), note, retired=True)
 
     def _checked(self, source: str, file: str = "") -> Mapping:
         mapping = self._compiled(source, file)
@@ -119,16 +144,23 @@ class Mappings:
                 last = statements.last(connection, mapping.name, FILES if by == FILES else None)
                 if last is not None and last.digest == digest:
                     done.append(_published(last, changed=False))
+                    if by == FILES and _is_retired(statements.last(connection, mapping.name)):
+                        _log.warning("mapping_stays_retired", mapping=mapping.name, file=mapping.file)
                     continue
                 at = now_ms()
                 version = statements.add(
                     connection, name=mapping.name, source=mapping.text, digest=digest, by=by, at=at, note=note
                 )
                 done.append(Published(mapping.name, version, by, from_ms(at), note))
-        self.refresh()
         if any(one.changed for one in done):
-            self._store.wake("mappings")
+            self._told()
+        else:
+            self.refresh()
         return done
+
+    def _told(self) -> None:
+        self.refresh()
+        self._store.wake("mappings")
 
     # --- what was published ----------------------------------------
 
@@ -179,39 +211,63 @@ class Mappings:
             return running.triggered.get((connection, event_type), ())
         return running.by_any.get(event_type, ())
 
+    def catch_up(self, connection: Transaction) -> None:
+        """Take up what was published before this transaction began to ask, so that an event that is taken in by it
+        triggers just what runs. One look at an index where nothing was."""
+        if statements.latest(connection) != self._latest:
+            self.refresh()
+
     def refresh(self) -> None:
         """Take up what any node has published since. Cheap; called about each second by whoever runs."""
         with self._refreshing:
             with self._store.read() as connection:
-                newest = statements.newest(connection)
+                latest, newest = statements.latest(connection), statements.newest(connection)
             changed = {name: version for name, version in newest.items() if self._seen.get(name) != version}
             if not changed:
+                self._latest = latest
                 return
             by_name = dict(self._running.by_name)
             for name, version in changed.items():
-                if (mapping := self._newest_that_compiles(name, version)) is not None:
+                mapping = self._newest_that_compiles(name, version)
+                if mapping is not None:
                     by_name[name] = mapping
+                else:
+                    by_name.pop(name, None)
                 self._seen[name] = version
             self._running = _Running(by_name)
+            self._latest = latest  # read before `newest`: what came in between is looked at once more, never missed
 
     def _newest_that_compiles(self, name: str, version: int) -> Mapping | None:
-        """A version that this hub cannot read (made by a newer one, say) takes no node down: the former goes on."""
+        """What runs when `version` is the newest: itself, or None where it retires the mapping. A version that this hub
+        cannot read (made by a newer one, say) takes no node down: the former goes on."""
         former = self._running.by_name.get(name)
         oldest = former.version if former else 0
         while version > oldest:
+            source = self.source(name, version)
+            if source == NOTHING:
+                return None
             try:
-                return self._compiled(self.source(name, version)).published(version)
+                return self._compiled(source).published(version)
             except ConfigError as error:
                 _log.error("mapping_version_unreadable", mapping=name, version=version, why=error.what, line=error.line)
             version -= 1
-        return None
+        return former
 
     def _unknown(self, name: str) -> ConfigError:
+        if name in self._seen and name not in self._running.by_name:
+            return ConfigError(
+                f'the mapping "{name}" is retired; `patchbay mapping rollback {name} VERSION` brings it back'
+            )
         return ConfigError(f'there is no mapping "{name}"{nearest(name, self._running.by_name)}')
 
 
 def _published(row: Any, changed: bool = True) -> Published:
-    return Published(row.name, row.version, row.published_by, from_ms(row.published_at), row.note or "", changed)
+    at, retired = from_ms(row.published_at), _is_retired(row)
+    return Published(row.name, row.version, row.published_by, at, row.note or "", changed, retired)
+
+
+def _is_retired(row: Any) -> bool:
+    return row is not None and bool(row.digest == _NOTHING)
 
 
 def _text(file: Path) -> str:

@@ -1,4 +1,6 @@
-"""The statements of `mapping_versions`: numbered versions of mappings, never changed, never deleted."""
+"""The statements of `mapping_versions`: numbered versions of mappings, never changed, never deleted.
+
+An empty `source` retires its mapping."""
 
 from __future__ import annotations
 
@@ -50,6 +52,11 @@ def newest(connection: Connection) -> dict[str, int]:
     """The number of each mapping's newest version."""
     rows = connection.execute(select(versions.c.name, func.max(versions.c.version)).group_by(versions.c.name))
     return {row[0]: row[1] for row in rows}
+
+
+def latest(connection: Connection) -> int:
+    """The number that the newest version of all has among all; it grows with each that is published."""
+    return connection.scalar(select(func.max(versions.c.id))) or 0
 
 
 def last(connection: Connection, name: str, by: str | None = None) -> Row[*tuple[Any, ...]] | None:

@@ -24,6 +24,7 @@ OWN_FAULTS = {
     "unauthorized": "the user or the password is refused",
     "locked": "a call is locked: code LOCKED",
     "server_fault": "a Server fault that says nothing more",
+    "client_fault": "a Client fault with a code that nobody knows",
 }
 USER, PASSWORD = "patchbay", "in-house-secret"
 CUSTOMER = ("id", "ref", "name", "phone", "mobile", "email", "country", "consent", "changed")
@@ -61,6 +62,8 @@ class InHouseSoapSandbox:
             return _fault("Client", "the user or the password is wrong", "UNAUTHORIZED")
         if self.faults.take("server_fault"):
             return _fault("Server", "an error occurred", "")
+        if self.faults.take("client_fault"):
+            return _fault("Client", "this cannot be read", "ODD")
         asked = envelope.find(f"{{{ENVELOPE}}}Body/*")
         name = etree.QName(asked).localname if asked is not None else ""
         answer = getattr(self, f"_{name}", None)

@@ -16,7 +16,7 @@ from hub.model import Row, Target
 from hub.store.access import SCOPES
 from hub.web.api.endpoint import DECLARATION
 from hub.web.flask_app import API_PREFIX
-from tests.whole_hub import WRAP_UP, Program, WholeHub, whole_hub
+from tests.whole_hub import SETTINGS, WRAP_UP, Program, WholeHub, whole_hub
 
 
 @pytest.fixture
@@ -178,7 +178,11 @@ def test_connections_are_looked_at_paused_and_resumed(whole: WholeHub) -> None:
     assert whole.program.post("/connections/crm/resume")["state"] == "active"
     whole.deliver()
     assert whole.program.get("/connections/crm")["queue"]["pending"] == 0
-    assert whole.program.post("/connections/crm/check")["ok"] is True
+    checked = whole.program.post("/connections/crm/check")
+    assert checked["ok"] is True
+    assert checked["rights"] == [
+        {"object": "activity", "may_make": True, "may_change": True, "mode": "incremental", "unfit": {}}
+    ]
     assert "nothing to check" in whole.program.post("/connections/platform/check", status=404)["detail"]
     whole.program.get("/connections/none", 404)
 
@@ -219,6 +223,59 @@ def test_a_mapping_is_published_previewed_and_rolled_back(whole: WholeHub) -> No
     assert whole.program.get("/mappings/wrap_up")["source"] == WRAP_UP
     assert [one["version"] for one in whole.program.get("/mappings/wrap_up/versions")["versions"]] == [3, 2, 1]
     assert whole.program.get("/mappings/wrap_up/versions/2")["source"] == changed
+
+
+def test_what_the_crm_disagrees_with_is_not_published_but_anyway(whole: WholeHub) -> None:
+    wrong = WRAP_UP.replace("  channel: interaction.channel", "  chanel: interaction.channel", 1).replace(
+        'subject: "Call inbound", channel: voice', 'subject: "Call inbound", chanel: voice'
+    )
+    problem = whole.program.post("/mappings", {"source": wrong}, 422)
+    line = next(number for number, text in enumerate(wrong.splitlines(), 1) if "chanel:" in text)
+    said = 'activity has no field "chanel", did you mean "channel"?'
+    assert problem["errors"] == [{"field": f"source line {line}", "problem": said}]
+    assert whole.program.get("/mappings/wrap_up")["version"] == 1
+    published = whole.program.post("/mappings", {"source": wrong, "anyway": True}, 201)
+    assert (published["version"], published["notes"]) == (2, [said])
+
+
+def test_two_mappings_that_write_one_record_are_told(whole: WholeHub) -> None:
+    again = WRAP_UP.replace("mapping: wrap_up", "mapping: log")
+    note = (
+        "wrap_up writes the same activity of crm for one interaction, and the later one wins in: "
+        "contact, subject, channel, direction, comment, recording_url"
+    )
+    checked = whole.program.post("/mappings/check", {"source": again})
+    assert (checked["ok"], checked["notes"]) == (True, [note])
+    assert whole.program.post("/mappings", {"source": again}, 201)["notes"] == [note]
+    # Of another channel, of another key, of another kind of thing: another record.
+    for old, new in (
+        ("channel: voice }\ntarget", "channel: [email, chat] }\ntarget"),
+        ("key: interaction_key", "key: id"),
+        ("event: interaction.wrapped_up", "event: campaign.contact_result"),
+        ("connection: any", "connection: [other_platform]"),
+    ):
+        other = again.replace("mapping: log", "mapping: other").replace(old, new)
+        notes = whole.program.post("/mappings/check", {"source": other})["notes"]
+        assert bool(notes) is (new == "connection: [other_platform]"), (new, notes)
+
+
+def test_a_retired_mapping_runs_no_more_until_it_is_rolled_back(whole: WholeHub) -> None:
+    whole.take_call()
+    retired = whole.program.post("/mappings/wrap_up/retire", {"note": "replaced"})
+    assert (retired["version"], retired["retired"], retired["note"]) == (2, True, "replaced")
+    assert whole.program.get("/mappings")["mappings"] == []
+    assert "is retired" in whole.program.get("/mappings/wrap_up", 404)["detail"]
+    assert [one["retired"] for one in whole.program.get("/mappings/wrap_up/versions")["versions"]] == [True, False]
+    assert "is retired" in whole.program.post("/mappings/wrap_up/retire", {}, 404)["detail"]
+    whole.deliver()
+    [waiting] = whole.program.get("/deliveries")["deliveries"]
+    assert (waiting["state"], waiting["reason"]["name"]) == ("parked", "mapping_gone")
+    whole.take_call("call-2")
+    assert len(whole.program.get("/deliveries")["deliveries"]) == 1
+    whole.program.post("/mappings/wrap_up/rollback", {"version": 1})
+    whole.program.post("/deliveries/replay", {"ids": [waiting["id"]]})
+    whole.deliver()
+    assert whole.program.get(f"/deliveries/{waiting['id']}")["state"] == "delivered"
 
 
 def test_a_preview_of_given_facts_and_of_a_draft(whole: WholeHub) -> None:
@@ -403,3 +460,49 @@ def test_a_failure_of_ours_is_a_problem_without_a_trace(whole: WholeHub, monkeyp
     problem = Program(whole.flask.test_client(), "pb_test-token").get("/mappings", 500)
     assert "secret inner thing" not in json.dumps(problem)
     assert "Traceback" not in json.dumps(problem)
+
+
+# --- what was written is read back ----------------------------------------
+
+
+def test_what_was_written_is_read_back_and_scored(tmp_path: Path) -> None:
+    settings = SETTINGS.rstrip() + "\n    read_back: full\n    read_back_after_seconds: 0\n"
+    with whole_hub(tmp_path, f"sqlite:///{tmp_path / 'patchbay.db'}", settings=settings) as whole:
+        whole.take_call("call-1", recordings=[{"url": "https://rec.example/1"}])
+        whole.deliver()
+        assert whole.program.get("/read-back")["waiting"] == 1
+        whole.hub.read_back.read_due(everything=True)
+        said = whole.program.get("/read-back", connection="crm", mapping="wrap_up")
+        assert (said["waiting"], said["dropped"]) == (0, 0)
+        scores = {one["field"]: one for one in said["read_back"]}
+        assert set(scores) == {"subject", "channel", "direction", "comment"}
+        assert all((one["checked"], one["kept"]) == (1, 1) for one in scores.values())
+        assert whole.program.get("/read-back", mapping="another")["read_back"] == []
+
+
+def test_a_connection_is_compared_with_its_mappings(whole: WholeHub) -> None:
+    assert whole.program.post("/connections/crm/compare") == {"compared": 1, "alerts": []}
+    strange = WRAP_UP.replace("  comment: wrap_up.comment", "  coment: wrap_up.comment")
+    whole.program.post("/mappings", {"source": strange, "anyway": True}, 201)
+    said = whole.program.post("/connections/crm/compare")
+    assert [(one["mapping"], one["field"]) for one in said["alerts"]] == [("wrap_up", "coment")]
+    whole.program.post("/mappings/wrap_up/rollback", {"version": 1})
+    assert whole.program.post("/connections/crm/compare")["alerts"] == []
+    uncut = WRAP_UP.replace("  comment: wrap_up.comment", "  queue: interaction.queue")
+    checked = whole.program.post("/mappings/check", {"source": uncut})
+    assert checked["ok"] is True
+    assert any("nothing cuts interaction.queue: write max: 200" in hint["problem"] for hint in checked["hints"])
+    whole.program.post("/connections/platform/compare", status=404)
+
+
+def test_a_mapping_is_suggested(whole: WholeHub) -> None:
+    asked = {"event": "interaction.wrapped_up", "connection": "crm", "object": "case", "source": "platform"}
+    draft = whole.program.post("/mappings/suggest", asked)
+    assert whole.program.post("/mappings/check", {"source": draft["source"]})["ok"] is True
+    assert "opened_at" in draft["source"]
+    assert draft["to_decide"] == []
+    problem = whole.program.post("/mappings/suggest", asked | {"object": "cse"}, status=422)
+    assert 'did you mean "case"?' in problem["detail"]
+    whole.program.post("/mappings/suggest", asked | {"connection": "none"}, status=404)
+    said = whole.program.post("/mappings/suggest", asked | {"connection": "platform"}, status=422)["detail"]
+    assert "does not describe what can be written" in said

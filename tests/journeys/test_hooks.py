@@ -401,16 +401,21 @@ def test_bodies_that_never_end_hold_no_page_up(hub: StandInHub, free_port: int) 
 def test_who_never_ends_a_head_is_hung_up_on(
     hub: StandInHub, free_port: int, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    monkeypatch.setattr(ImpatientProtocol, "head_seconds", 0.2)
+    monkeypatch.setattr(ImpatientProtocol, "head_seconds", 0.6)
     app = asgi_app(hub, pages())  # type: ignore[arg-type]
     with serving(app, free_port, http=ImpatientProtocol) as url, connected(url) as sock:
         sock.sendall(begun)
         assert (b"a page 0" in read_all(sock)) == begun.endswith(b"G")  # to its end: the server closes
-        with connected(url) as slow:  # a body has its own, longer, while
-            slow.sendall(head({"Content-Length": "2"}, path="/") + b"a")
-            time.sleep(0.3)
-            slow.sendall(b"b")
-            assert b"a page 2" in read_all(slow)
+
+
+def test_a_body_has_its_own_longer_while(hub: StandInHub, free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImpatientProtocol, "head_seconds", 1.0)
+    app = asgi_app(hub, pages())  # type: ignore[arg-type]
+    with serving(app, free_port, http=ImpatientProtocol) as url, connected(url) as slow:
+        slow.sendall(head({"Content-Length": "2", "Connection": "close"}, path="/") + b"a")
+        time.sleep(1.2)
+        slow.sendall(b"b")
+        assert b"a page 2" in read_all(slow)
 
 
 def test_a_refused_sender_may_go_on_with_the_same_connection(url: str) -> None:

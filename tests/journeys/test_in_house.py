@@ -82,5 +82,8 @@ def test_a_wrapped_up_call_arrives_on_its_customer(door: str, store: Store, requ
 
 
 def test_the_example_connections_are_read_as_they_stand() -> None:
-    env = {"PATCHBAY_CONFIG": str(ROOT / "config" / "examples" / "in_house.yaml"), "PATCHBAY_WEBHOOK_SECRET": "whsec_MTIz"}
+    env = {
+        "PATCHBAY_CONFIG": str(ROOT / "config" / "examples" / "in_house.yaml"),
+        "PATCHBAY_WEBHOOK_SECRET": "whsec_MTIz",
+    }
     assert {"in_house", "in_house_soap", "in_house_sql"} < set(load_config(env).connections)

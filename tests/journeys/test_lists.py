@@ -13,10 +13,11 @@ import pytest
 from sqlalchemy import select
 
 from hub.errors import ConfigError, NotPermitted, Rejected, Unavailable
+from hub.flow.agreement import notes
 from hub.flow.delivery.deliver import Deliverer
 from hub.flow.lists.membership import Outcome
-from hub.flow.lists.pull import HubStopping
-from hub.flow.lists.runs import LeaseLost, ListBusy
+from hub.flow.lists.runs import HubStopping, LeaseLost, ListBusy
+from hub.language.mapping import compile_mapping
 from hub.store import lists as sql
 from hub.store.database import Store
 from hub.store.schema import deliveries, do_not_call, list_runs, own_numbers
@@ -474,6 +475,23 @@ def test_another_version_of_the_mapping_is_a_first_load(spring: Stand) -> None:
     counts = spring.lists.pull("spring")
     assert spring.crm.queries[-1].watermark is None
     assert (counts.read, counts.sent, counts.unchanged) == (4, 0, 4)
+
+
+def test_a_list_that_goes_elsewhere_is_sent_there_whole_and_the_former_one_is_told(spring: Stand) -> None:
+    full_of(spring, 4)
+    summer = SPRING.replace("options: { list: spring }", "options: { list: summer }")
+    compiled = compile_mapping(summer)
+    assert notes(compiled, spring.mappings.all(), spring.lists.on) == [], "nobody is on it yet"
+    spring.lists.pull("spring")
+    spring.deliver()
+    assert notes(compile_mapping(SPRING), spring.mappings.all(), spring.lists.on) == []
+    [told] = notes(compiled, spring.mappings.all(), spring.lists.on)
+    assert "the 4 contacts on the former list (dialler/contact_list, list: spring) have to be taken off there" in told
+    spring.mappings.publish(summer, by="test")
+    counts = spring.lists.pull("spring")
+    assert (counts.read, counts.sent, counts.unchanged) == (4, 4, 0)
+    spring.deliver()
+    assert spring.lists.pull("spring", full=True).unchanged == 4
 
 
 def test_a_full_pull_is_done_when_it_is_due(store: Store, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ connections:
     connector: softphone
     url: {url}
     token: {token}
-    secret: ${{PATCHBAY_WEBHOOK_SECRET}}
+    secrets: ${{PATCHBAY_WEBHOOK_SECRET}}
     private_network: true
   crm:
     connector: embedded
@@ -83,6 +84,9 @@ def test_a_campaign_goes_out_and_its_results_come_back(hub: WholeHub, softphone:
     assert counts == would["counts"]
     assert counts["read"] == counts["sent"] + sum(counts["left_out"].values())
     assert set(counts["left_out"]) == {"no number", "unusable number", "duplicate", "do not call", "no consent"}
+    again = program.post(f"/lists/{LIST}/pull", {"simulate": True})
+    assert again["counts"]["left_out"] != counts["left_out"], "an incremental pull reads what changed"
+    assert again["standing"] == {"on": counts["sent"], "left_out": counts["left_out"]}
     hub.deliver()
 
     contacts = dialled(softphone)
@@ -156,6 +160,10 @@ def test_the_command_line_writes_who_and_why(tmp_path: Path, settings: str, monk
     assert done.exit_code == 0, done.output
     assert "would be: " in done.output
     assert "left out, no consent: " in done.output
+    CliRunner().invoke(patchbay, ["list", "pull", LIST])
+    again = CliRunner().invoke(patchbay, ["list", "pull", LIST, "--simulate"]).output
+    assert "left out, no consent: " not in again
+    assert re.search(r"the whole list then: 1\d\d on it; left out: \d+ no consent, ", again), again
     with written.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {row["outcome"] for row in rows} == {"sent", "left out"}

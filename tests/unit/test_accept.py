@@ -43,6 +43,9 @@ class SomeMappings:
 
     given: dict[str, tuple[dict[str, float], int]] = field(default_factory=dict)
 
+    def catch_up(self, connection: object) -> None:
+        """Nobody publishes here."""
+
     def triggered_by(self, connection: str, event_type: str) -> tuple[Any, ...]:
         return tuple(self.current(name) for name, (types, _) in self.given.items() if event_type in types)
 
@@ -83,6 +86,18 @@ def rows(store: Store, table: Any) -> list[dict[str, Any]]:
 
 def outbox(store: Store) -> list[dict[str, Any]]:
     return rows(store, deliveries)
+
+
+def test_an_event_looks_for_what_was_published_before_it(store: Store) -> None:
+    class PublishedElsewhere(SomeMappings):
+        def catch_up(self, connection: object) -> None:
+            self.given = LOG.given
+
+    acceptor = Acceptor(store, PublishedElsewhere(), "ES")
+    acceptor.start()
+    acceptor.accept("pbx", [event("wrapped_up", 12)]).result(20)
+    acceptor.close()
+    assert [row["mapping"] for row in outbox(store)] == ["log"]
 
 
 @pytest.fixture
@@ -272,13 +287,13 @@ def test_a_mapping_that_is_gone_gets_nothing(store: Store) -> None:
 # --- what else an event does ----------------------------------------
 
 
-def dialled(store: Store, id: str, interaction: str | None) -> None:
+def dialled(store: Store, id: str, interaction: str | None, state: str = "accepted") -> None:
     record = json.dumps({"connection": "crm", "object": "contact", "id": id})
     with store.write() as conn:
         conn.execute(
             insert(dials).values(
                 id=id, idempotency_key=id, digest="", connection="pbx", agent="a-1", to="+34612345678", record=record,
-                state="accepted", interaction=interaction, created_at=NOW,
+                state=state, interaction=interaction, created_at=NOW,
             )
         )  # fmt: skip
 
@@ -302,6 +317,30 @@ def test_a_dialled_call_carries_the_record_that_was_clicked(store: Store) -> Non
     clicked = facts_of(store).clicked
     assert clicked is not None
     assert clicked.id == "d-1"
+
+
+@pytest.mark.parametrize(
+    ("before", "word", "after"),
+    [
+        ("unknown", "failed", "refused"),
+        ("requested", "failed", "refused"),
+        ("unknown", "refused", "refused"),
+        ("unknown", "accepted", "accepted"),
+        ("accepted", "failed", "accepted"),  # it rang, and its call tells the rest
+        ("refused", "accepted", "refused"),
+        ("unknown", "ringing", "unknown"),
+    ],
+)
+def test_the_platforms_events_tell_what_became_of_a_dial(store: Store, before: str, word: str, after: str) -> None:
+    dialled(store, "d-1", None, before)
+    dialled(store, "d-2", None, before)
+    told = alone(f"dial.{word}", 1, dial={"id": "d-1", "reason": "agent not logged in"})
+    taken(store, told, connection="another platform")
+    assert [row["state"] for row in rows(store, dials)] == [before, before]
+    taken(store, told)
+    first, second = rows(store, dials)
+    assert (first["state"], second["state"]) == (after, before)
+    assert first["reason"] == ("agent not logged in" if after != before else None)
 
 
 def test_a_dial_that_is_known_after_its_call_began(store: Store) -> None:

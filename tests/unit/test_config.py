@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from hub.config import Config, connection_settings, hub_settings, load_config
 from hub.contract import Setting
-from hub.declared import DIAL_SETTINGS
+from hub.declared import DIAL_SETTINGS, VARIABLES
 from hub.desk.dial_plan import DialPlan, dial_plan
 from hub.errors import ConfigError
 from hub.settings import NotSet, Secret, WrongValue, checked, resolved
@@ -76,7 +77,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
 def test_the_default_settings_of_the_project_hold() -> None:
     config = load_config({"PATCHBAY_WEBHOOK_SECRET": "whsec_c2VjcmV0"})
     assert set(config.connections) == {"softphone", "contact_centre", "crm"}
-    assert config.connections["softphone"].settings["secret"] == ("whsec_c2VjcmV0",)
+    assert config.connections["softphone"].settings["secrets"] == ("whsec_c2VjcmV0",)
     assert config.screen_pop_file is not None
 
 
@@ -122,6 +123,10 @@ def test_no_secret_is_in_a_repr(tmp_path: Path) -> None:
             "country: ES\nconnections:\n  a:\n    connector: webhook\n    secrets: x\n    concurrency: 0\n",
             "hub.yaml:6: concurrency has to be more than 0",
         ),
+        ("country: ES\nconnections:\n  a:\n    connector: embedded\n    read_back: ful\n",
+         'hub.yaml:5: read_back cannot be "ful", did you mean "full"?'),
+        ("country: ES\nconnections:\n  a:\n    connector: embedded\n    read_back_share: 5\n",
+         "hub.yaml:5: read_back_share has to be from 0 to 1"),
         ("country: ES\ndial:\n  per_minit: 1\n",
          'hub.yaml:3: there is no setting "per_minit" of dial, did you mean "per_minute"?'),
         ("country: ES\ndial:\n  per_minute: -1\n", "hub.yaml:3: per_minute has to be more than 0"),
@@ -150,6 +155,39 @@ def test_a_store_that_is_none_of_ours_is_refused(tmp_path: Path, url: str) -> No
     from_file = problem(tmp_path, GOOD + f"database_url: {url}\n")
     assert from_file.startswith("hub.yaml:12: database_url has to be sqlite:///")
     assert "geheim" not in from_env + from_file
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("PATCHBAY_PROT", ', did you mean "PATCHBAY_PORT"?'),
+        ("PATCHBAY_DATABSE_URL", ', did you mean "PATCHBAY_DATABASE_URL"?'),
+        ("PATCHBAY_ERP_PASWORD", ', did you mean "PATCHBAY_ERP_PASSWORD"?'),  # one that the file refers to
+        ("PATCHBAY_XYZZY", "; config/example.env lists those that are read"),
+    ],
+)
+def test_an_unknown_variable_is_one_line_with_the_nearest_name(tmp_path: Path, name: str, said: str) -> None:
+    text = GOOD.replace("${HOOK_SECRET}", "${HOOK_SECRET:-${PATCHBAY_ERP_PASSWORD:-x}}")
+    known = {"PATCHBAY_ERP_PASSWORD": "", "PATCHBAY_LOG": "json", "PATCHBAY_PORT_8080_TCP_ADDR": "10.0.0.1",
+             "PATCHBAY_DB_SERVICE_HOST": "10.0.0.2", "PATCHBAY_SERVICE_PORT_HTTP": "80", "HOME": "/"}  # fmt: skip
+    assert read(tmp_path, text, **known).unknown == ()
+    assert read(tmp_path, text, **known, **{name: "secret"}).unknown == (f"{name}: nothing reads this variable{said}",)
+
+
+def test_every_variable_that_is_read_is_declared() -> None:
+    root = Path(__file__).parents[2]
+    folders = (root / folder for folder in ("hub", "connectors", "sandbox", "bench"))
+    files = [
+        root / "app.py",
+        root / "Makefile",
+        root / "config/example.env",
+        *(f for d in folders for f in d.rglob("*.py")),
+    ]
+    used = {name for file in files for name in re.findall(r"PATCHBAY_([A-Z]\w*)", file.read_text())}
+    referred = {name for file in (root / "config").rglob("hub.yaml")
+                for name in re.findall(r"\$\{PATCHBAY_(\w+)", file.read_text())}  # fmt: skip
+    assert used - referred <= set(VARIABLES)
+    assert set(VARIABLES) <= used | {"TEST_POSTGRES_URL"}
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -263,3 +263,75 @@ def test_the_hubs_country_and_zone_hold_where_a_mapping_says_none(store: Store) 
     mappings.publish(text.replace("expect: { agent: a }", "expect: { agent: null }"), "ana")
     ended = {"interaction": {"ended_at": "2026-03-02T23:30:00Z"}}
     assert mappings.current("log").render(ended, {}).fields == {"agent": "2026-03-03"}
+
+
+def test_a_retired_mapping_runs_nowhere_and_keeps_its_versions(store_url: str, store: Store, folder: Path) -> None:
+    (folder / "log.yaml").write_text(yaml())
+    mappings, other = Mappings(store), open_store(store_url)
+    try:
+        mappings.publish_files(folder)
+        elsewhere = Mappings(other)
+        retired = mappings.retire("log", "ana", "no longer wanted")
+        assert (retired.version, retired.by, retired.note, retired.retired) == (2, "ana", "no longer wanted", True)
+        elsewhere.refresh()
+        for node in (mappings, elsewhere, Mappings(store)):
+            assert (node.all(), node.triggered_by("pbx", "interaction.wrapped_up")) == ((), ())
+            with pytest.raises(ConfigError, match="is retired; `patchbay mapping rollback log VERSION`"):
+                node.current("log")
+    finally:
+        other.close()
+    assert [(one.version, one.retired) for one in mappings.history("log")] == [(2, True), (1, False)]
+    assert mappings.source("log", 1) == yaml()
+    for refused in (lambda: mappings.retire("log", "ana"), lambda: mappings.rollback("log", 2, "ana")):
+        with pytest.raises(ConfigError, match="retire"):
+            refused()
+    # The file says what it said: what a person did is not undone by the next start; another content is, and a rollback.
+    assert short(mappings.publish_files(folder)) == [("log", 1, "files", False)]
+    assert mappings.all() == ()
+    assert mappings.rollback("log", 1, "ana").version == 3
+    assert mappings.current("log").version == 3
+    mappings.retire("log", "ana")
+    (folder / "log.yaml").write_text(yaml(about="Changed."))
+    assert short(mappings.publish_files(folder)) == [("log", 5, "files", True)]
+    assert mappings.current("log").about == "Changed."
+
+
+def test_below_a_version_that_cannot_be_read_a_retirement_still_holds(store: Store) -> None:
+    mappings, elsewhere = Mappings(store), Mappings(store)
+    mappings.publish(yaml(), "ana")
+    elsewhere.refresh()
+    mappings.retire("log", "ana")
+    with store.write() as connection:
+        row = {
+            "name": "log",
+            "version": 3,
+            "source": "mapping: [",
+            "digest": "x",
+            "published_by": "b",
+            "published_at": 1,
+        }
+        connection.execute(insert(mapping_versions).values(row))
+    for node in (mappings, elsewhere, Mappings(store)):
+        node.refresh()
+        assert node.all() == ()
+
+
+def test_an_event_triggers_what_was_published_before_it_came(store_url: str, store: Store) -> None:
+    """Also where another node published it a moment ago and no bell has rung yet."""
+    other = open_store(store_url)
+    try:
+        here, there = Mappings(store), Mappings(other)
+        for change in (lambda: there.publish(yaml(), "ana"), lambda: there.publish(yaml("zip"), "ana"),
+                       lambda: there.retire("log", "ana")):  # fmt: skip
+            change()
+            with store.write() as transaction:
+                here.catch_up(transaction)
+                assert names(here) == names(there)
+        assert names(here) == ["zip"]
+    finally:
+        other.close()
+
+
+def names(mappings: Mappings) -> list[str]:
+    """What an event of `pbx` triggers."""
+    return [mapping.name for mapping in mappings.triggered_by("pbx", "interaction.wrapped_up")]

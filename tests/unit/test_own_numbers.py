@@ -26,7 +26,7 @@ def own(store: Store, tmp_path: Path) -> Iterator[OwnNumbers]:
 
 
 def settled(own: OwnNumbers) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while own._waiting and time.monotonic() < deadline:
         time.sleep(0.005)
     assert not own._waiting

@@ -20,7 +20,8 @@ from hub.store.database import Store
 from tests.desk_stubs import Gate, StubCrm, StubPlatform, config_of, connections_of, person
 
 ANA = "+34612345678"
-FAST = "deadline: 300 ms\n"
+PATIENT = "deadline: 20 seconds\n"  # where every CRM answers: a busy machine's threads begin when they can
+HANGING = "deadline: 1 second\n"  # where one never does; 30 s later its gate gives up
 Popping = Callable[..., ScreenPop]
 
 
@@ -29,7 +30,7 @@ def popping(store: Store, tmp_path: Path) -> Iterator[Popping]:
     """Builds a ScreenPop over stub connections."""
     opened: list[ScreenPop] = []
 
-    def build(connections: Connections, table: str = FAST, **more: Any) -> ScreenPop:
+    def build(connections: Connections, table: str = PATIENT, **more: Any) -> ScreenPop:
         opened.append(ScreenPop(store, connections, config_of(tmp_path, connections, table=table, **more)))
         return opened[-1]
 
@@ -61,7 +62,7 @@ def test_nobody_gives_a_new_record_with_prefilled_fields(popping: Popping) -> No
 
 
 def test_the_table_says_what_is_prefilled(popping: Popping) -> None:
-    table = FAST + "none: { new: lead, fields: { mobile: phone, code: key } }\n"
+    table = PATIENT + "none: { new: lead, fields: { mobile: phone, code: key } }\n"
     pop = popping(connections_of(crm=StubCrm()), table).pop(Ask(phone=ANA, key="K9"))
     assert pop.url == f"https://crm.example/new/lead/?code=K9&mobile={ANA}"
 
@@ -218,7 +219,7 @@ def test_a_connection_of_the_table_has_to_find_people(popping: Popping) -> None:
 
 def test_the_tables_order_of_connections_decides(popping: Popping) -> None:
     both = connections_of(crm=StubCrm(person("1", ANA)), erp=StubCrm(person("2", ANA)), old=StubCrm(person("3", ANA)))
-    pop = popping(both, FAST + "connections: [erp, crm]\nrules: [connections]\n").pop(Ask(phone=ANA))
+    pop = popping(both, PATIENT + "connections: [erp, crm]\nrules: [connections]\n").pop(Ask(phone=ANA))
     assert (ids(pop), [other.id for other in pop.others]) == (["2"], ["1"])
 
 
@@ -228,18 +229,19 @@ def test_the_tables_order_of_connections_decides(popping: Popping) -> None:
 def test_a_crm_that_hangs_is_named_and_the_deadline_holds(popping: Popping) -> None:
     gate, hanging = Gate(), StubCrm(person("2", ANA))
     hanging.before = gate
-    pops = popping(connections_of(crm=StubCrm(person("1", ANA)), erp=hanging))
+    pops = popping(connections_of(crm=StubCrm(person("1", ANA)), erp=hanging), HANGING)
     began = time.monotonic()
     pop = pops.pop(Ask(phone=ANA))
-    assert time.monotonic() - began < 1.0
-    assert (ids(pop), [(s.connection, s.why) for s in pop.silent]) == (["1"], [("erp", "no answer within 0.3 s")])
+    assert 0.9 < time.monotonic() - began < 10
+    assert (ids(pop), [s.connection for s in pop.silent]) == (["1"], ["erp"])
+    assert pop.silent[0].why in ("no answer within 1.0 s", "no answer within 0.9 s")  # from the click on
     gate.open()
 
 
 def test_none_is_never_said_for_sure_while_a_crm_is_silent(popping: Popping) -> None:
     gate, hanging = Gate(), StubCrm(person("2", ANA))
     hanging.before = gate
-    pop = popping(connections_of(crm=StubCrm(), erp=hanging)).pop(Ask(phone=ANA))
+    pop = popping(connections_of(crm=StubCrm(), erp=hanging), HANGING).pop(Ask(phone=ANA))
     assert (pop.match, [s.connection for s in pop.silent]) == ("none", ["erp"])
     assert "may still be known" in pop.reason
     assert pop.url == f"https://crm.example/search/person/?phone={ANA}"  # not a new record
@@ -249,7 +251,7 @@ def test_none_is_never_said_for_sure_while_a_crm_is_silent(popping: Popping) -> 
 def test_a_crm_whose_every_slot_hangs_is_silent_at_once_and_costs_nobody_else(popping: Popping) -> None:
     gate, hanging = Gate(), StubCrm()
     hanging.before = gate
-    pops = popping(connections_of(crm=StubCrm(person("1", ANA)), erp=hanging), "deadline: 500 ms\n")
+    pops = popping(connections_of(crm=StubCrm(person("1", ANA)), erp=hanging), "deadline: 2 seconds\n")
     threads = [threading.Thread(target=pops.pop, args=[Ask(phone=ANA)]) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -258,10 +260,10 @@ def test_a_crm_whose_every_slot_hangs_is_silent_at_once_and_costs_nobody_else(po
     pop = pops.pop(Ask(phone=ANA))
     assert (ids(pop), [s.connection for s in pop.silent]) == (["1"], ["erp"])
     assert "still owes" in pop.silent[0].why
-    assert pop.took_ms < 300
+    assert pop.took_ms < 1500
     assert hanging.calls == 8
     gate.open()
-    deadline = time.monotonic() + 5  # once it lets go, it is asked again
+    deadline = time.monotonic() + 20  # once it lets go, it is asked again
     while pops.pop(Ask(phone=ANA)).silent and time.monotonic() < deadline:
         time.sleep(0.01)
     assert pops.pop(Ask(phone=ANA)).silent == ()
@@ -327,6 +329,6 @@ def test_a_fresh_record_is_found_by_mail_and_even_when_the_crm_is_silent(store: 
         desk.remember_fresh(conn, [fresh_row("5", phone=None, email="ana@example.com")])
     gate, hanging = Gate(), StubCrm()
     hanging.before = gate
-    pop = popping(connections_of(crm=hanging)).pop(Ask(email="Ana@example.com"))
+    pop = popping(connections_of(crm=hanging), HANGING).pop(Ask(email="Ana@example.com"))
     assert (ids(pop), [s.connection for s in pop.silent]) == (["5"], ["crm"])
     gate.open()

@@ -212,6 +212,7 @@ class Acceptor:
                 with self._store.write() as conn:
                     if unread:
                         intake.keep_unread(conn, unread)
+                    self._mappings.catch_up(conn)
                     return take_in(conn, arrivals, self._mappings, self._country, now_ms())
             except Exception as error:
                 if not left or not intake.may_pass(error):

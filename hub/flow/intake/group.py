@@ -21,6 +21,8 @@ from hub.store.intake import Folded, Key, Known, NewEvent
 if TYPE_CHECKING:
     from hub.store.database import Transaction
 
+DIAL_OUTCOMES = {"dial.accepted": "accepted", "dial.failed": "refused", "dial.refused": "refused"}
+
 _facts = msgspec.json.Decoder(Facts)
 _names = msgspec.json.Decoder(list[str])
 _json = msgspec.json.Encoder()
@@ -82,6 +84,7 @@ def take_in(conn: Transaction, arrivals: Sequence[Arrival], mappings: Mappings, 
             side = facts.interaction
             if side is not None and side.local_e164 and side.direction in ("inbound", "outbound"):
                 taken.local_numbers.add((one.key[0], side.local_e164))
+    _settle_dials(conn, fresh)
     if outbox.rows:
         intake.make_due(conn, outbox.rows)
         taken.due = True
@@ -168,6 +171,17 @@ def _name_calls(conn: Transaction, folded: Sequence[_Interaction]) -> None:
              if one.facts.dial is not None and (one.before is None or one.before.dial is None)]  # fmt: skip
     for id, (connection, interaction) in sorted(begun):  # sorted: two nodes take the same rows in the same order
         desk.name_call(conn, id, connection, interaction)
+
+
+def _settle_dials(conn: Transaction, fresh: Sequence[Arrival]) -> None:
+    """Have a dial that the platform never answered know what its events say became of it."""
+    told = [
+        (event.dial.id, arrival.connection, DIAL_OUTCOMES[event.type], event.dial.reason)
+        for arrival in fresh
+        if (event := arrival.event).dial is not None and event.type in DIAL_OUTCOMES
+    ]
+    for id, connection, state, reason in sorted(told, key=lambda one: one[0]):
+        desk.dial_told(conn, id, connection, state, reason)
 
 
 def _changed(one: _Interaction) -> bool:

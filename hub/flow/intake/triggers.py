@@ -7,16 +7,21 @@ the wrap-up after a provisional record. Waiting ones of the same subject and map
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hub.errors import ConfigError
 from hub.language.mapping import Mapping
 from hub.model import Event
 from hub.store.intake import Due
 
+if TYPE_CHECKING:
+    from hub.store.database import Transaction
+
 
 class Mappings(Protocol):
     """What the road in asks of the registry of mappings."""
+
+    def catch_up(self, connection: Transaction) -> None: ...
 
     def triggered_by(self, connection: str, event_type: str) -> Sequence[Mapping]: ...
 

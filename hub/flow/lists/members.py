@@ -21,6 +21,7 @@ from hub.language.mapping import Mapping
 from hub.language.source import ListSource
 from hub.phone import e164
 
+NUMBER = "phone_e164"  # what the hub adds to a member: the number that counts, read by the member's own country
 NOWHERE = "ZZ"  # by whose rules only a number with its calling code can be read
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
@@ -31,7 +32,7 @@ class Candidate(Struct, frozen=True):
 
     member: str
     phone: str | None
-    content: str  # digest of the rendered fields
+    content: str  # digest of the rendered fields and of where they are written
     body: str  # the facts, as the delivery keeps them
     refusal: str | None = None
     because: str | None = None
@@ -47,6 +48,8 @@ class RowReader:
         self._own = own_numbers
         self._consent = _value(source.consent)
         self._do_not_call = _value(source.do_not_call)
+        target = mapping.target  # another list on the platform has none of what was sent to this one
+        self._digest = blake2b(_ENCODER.encode([target.connection, target.write, target.options]), digest_size=15)
 
     def read(self, row: dict[str, Any]) -> Candidate:
         """The candidate that this row is."""
@@ -54,7 +57,7 @@ class RowReader:
         key = str(member["id"])
         facts = {"member": member}
         written, phone = self._number_of(facts)
-        member["phone_e164"] = phone
+        member[NUMBER] = phone
         verdict = contactable(
             written,
             phone,
@@ -81,7 +84,9 @@ class RowReader:
         if rendered.problems:
             named = "; ".join(f"{field}: {problem}" for field, problem in rendered.problems.items())
             return Candidate(key, phone, "", body, "not mapped", f"not mapped: {named}")
-        return Candidate(key, phone, blake2b(_ENCODER.encode(rendered.fields), digest_size=15).hexdigest(), body)
+        digest = self._digest.copy()
+        digest.update(_ENCODER.encode(rendered.fields))
+        return Candidate(key, phone, digest.hexdigest(), body)
 
     def _number_of(self, facts: dict[str, Any]) -> tuple[Any, str | None]:
         """What is written where a number should be, and the first of it that is a number."""

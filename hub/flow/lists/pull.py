@@ -24,10 +24,10 @@ from hub.clock import now_ms
 from hub.config import Config
 from hub.connections import Connections
 from hub.contract import Pages
-from hub.errors import ConfigError, ConnectorError, PatchbayError, Then, nearest
+from hub.errors import ConfigError, nearest
 from hub.flow.lists.members import RowReader
 from hub.flow.lists.membership import Changes, Counts, Outcome
-from hub.flow.lists.runs import LeaseLost, ListRuns, Run, RunStatus
+from hub.flow.lists.runs import ListRuns, Run, RunStatus, paced, read_pages
 from hub.flow.mappings import Mappings
 from hub.language.mapping import Mapping
 from hub.language.source import ListSource
@@ -52,10 +52,6 @@ Report = Callable[[Sequence[Outcome]], None]
 log = structlog.get_logger()
 
 
-class HubStopping(PatchbayError):
-    """The hub stops; any node goes on with the pull from the page it was at."""
-
-
 class ListStatus(Struct, frozen=True, kw_only=True):
     """A contact list as it stands: who is on it, who is left out by reason, and the newest run."""
 
@@ -66,6 +62,9 @@ class ListStatus(Struct, frozen=True, kw_only=True):
     on: int
     left_out: dict[str, int]
     run: RunStatus | None
+
+
+Standing = Callable[[ListStatus], None]
 
 
 class LeftOut(Struct, frozen=True, kw_only=True):
@@ -96,6 +95,13 @@ class ContactLists:
         """The names of all list mappings."""
         return sorted(mapping.name for mapping in self._mappings.all() if mapping.source.contact_list is not None)
 
+    def timetable(self) -> dict[str, tuple[int, ListSource]]:
+        """Each list with its mapping's version and what says when it is pulled."""
+        current = (self._mappings.current(name) for name in self.names())
+        return {
+            one.name: (one.version, one.source.contact_list) for one in current if one.source.contact_list is not None
+        }
+
     def close(self) -> None:
         """Have running pulls stop after the page they are at; any node goes on with them."""
         self._stopping.set()
@@ -108,8 +114,10 @@ class ContactLists:
         simulate: bool = False,
         progress: Progress | None = None,
         report: Report | None = None,
+        standing: Standing | None = None,
     ) -> Counts:
-        """Pull the list that mapping `name` declares, and say what was done. `report` gets each page's outcomes.
+        """Pull the list that mapping `name` declares, and say what was done. `report` gets each page's outcomes,
+        `standing` how the list stands afterwards: an incremental pull names only what changed.
 
         With `simulate`, the same is done on a scratch copy of what the hub knows of this list, and thrown away.
         Raises ListBusy, ConfigError where the mapping is no list, and the connector's error where the CRM fails.
@@ -117,22 +125,15 @@ class ContactLists:
         mapping, source = self._declared(name)
         if simulate:
             with self._scratch(name) as scratch:
-                return scratch.pull(name, full=full, progress=progress, report=report)
-        pull = _Pull(mapping, source, self._runs.start(mapping, source, full), progress, report)
-        try:
+                return scratch.pull(name, full=full, progress=progress, report=report, standing=standing)
+        pull = _Pull(mapping, source, self._started(mapping, source, full), progress, report)
+        with self._runs.under_way(pull):
             if not pull.run.counts.read_all:
                 self._read(pull)
             if pull.run.full:
                 self._take_unseen_off(pull)
-        except LeaseLost:
-            raise
-        except HubStopping:
-            self._runs.release(pull.run)
-            raise
-        except BaseException as failure:  # whatever it was, it is on the run, and the next pull goes on from here
-            self._runs.end(pull.run, failure)
-            raise
-        self._runs.end(pull.run)
+        if standing is not None:
+            standing(self.status(name))
         return pull.run.counts
 
     def sweep(self) -> int:
@@ -164,6 +165,11 @@ class ContactLists:
             run=self._runs.latest(name),
         )
 
+    def on(self, name: str) -> int:
+        """How many members are on the list `name`; 0 where it was never pulled."""
+        with self._store.read() as conn:
+            return sql.member_counts(conn, name)[0]
+
     def left_out(self, name: str, *, reason: str = "", after: str = "", limit: int = 100) -> list[LeftOut]:
         """A page of the members that are left out, by the order of their ids; of one kind of reason if given."""
         with self._store.read() as conn:
@@ -171,6 +177,9 @@ class ContactLists:
         return [LeftOut(member=row.member, reason=row.reason) for row in rows]
 
     # --- a pull ----------------------------------------
+
+    def _started(self, mapping: Mapping, source: ListSource, full: bool) -> Run:
+        return self._runs.start(mapping.name, mapping.version, source.full_every_seconds, full)
 
     def _declared(self, name: str) -> tuple[Mapping, ListSource]:
         mapping = self._mappings.current(name)
@@ -184,24 +193,16 @@ class ContactLists:
         return mapping, mapping.source.contact_list
 
     def _read(self, pull: _Pull) -> None:
-        source, resumed = pull.source, pull.run.cursor
+        source = pull.source
         reader = RowReader(pull.mapping, source, self._config.country, self._own_numbers())
-        connector = self._connections[pull.mapping.source.connections[0]].connector
+        connection = self._connections[pull.mapping.source.connections[0]]
+        connector = connection.connector
         assert isinstance(connector, Pages)
         query = Query(
-            object=source.object, where=source.where, watermark=pull.run.since, cursor=resumed, size=source.page
+            object=source.object, where=source.where, watermark=pull.run.since, cursor=pull.run.cursor, size=source.page
         )
-        try:
-            for page in connector.pages(query):
-                self._take_page(pull, reader, page)
-                if page.cursor is None:
-                    break
-                if self._stopping.is_set():
-                    raise HubStopping("the hub is stopping; the pull goes on from here on any node")
-        except ConnectorError as failure:
-            if failure.then is Then.PARK and pull.run.cursor == resumed:
-                pull.run.cursor = None  # the CRM does not take this cursor any more: the next pull starts anew
-            raise
+        pages = paced(connection, connector.pages(query))
+        read_pages(pull, pages, lambda page: self._take_page(pull, reader, page), self._stopping)
 
     def _take_page(self, pull: _Pull, reader: RowReader, page: Page) -> None:
         run, name = pull.run, pull.mapping.name

@@ -105,6 +105,15 @@ class PullBody(Schema):
     )
 
 
+class StandingSchema(Schema):
+    """How the whole list stands after a pull; the pull's own counts name only what it read."""
+
+    on = wire.Integer(metadata={"description": "Members that are on the list."})
+    left_out = wire.Dict(
+        keys=wire.String(), values=wire.Integer(), metadata={"description": "Members left out, by reason."}
+    )
+
+
 class PullSchema(Schema):
     """A pull: done, or still running."""
 
@@ -112,6 +121,9 @@ class PullSchema(Schema):
     simulated = wire.Boolean()
     state = wire.String(metadata={"enum": ["running", "done"]})
     counts = wire.Nested(CountsSchema)
+    standing = wire.Nested(
+        StandingSchema, allow_none=True, metadata={"description": "The whole list afterwards; null while it runs."}
+    )
 
 
 @api.get("/lists")
@@ -153,23 +165,26 @@ def one_list(name: str, query: dict[str, Any]) -> Any:
 )
 def pull(name: str, body: dict[str, Any]) -> Any:
     hub_lists = _with(name)
-    simulate = body["simulate"]
+    simulate, standing = body["simulate"], list[ListStatus]()
     try:
         if simulate:
-            counts, state = hub_lists.pull(name, full=body["full"], simulate=True), "done"
+            counts = hub_lists.pull(name, full=body["full"], simulate=True, standing=standing.append)
         else:
-            counts, state = _pulled(hub_lists, name, body["full"], body["wait_seconds"])
+            counts = _pulled(hub_lists, name, body["full"], body["wait_seconds"], standing)
     except ListBusy as busy:
         raise Problem(409, f"{busy}.", kind="list-busy") from None
     except ConfigError as wrong:
         raise Problem(422, f"{wrong}.", kind="not-a-list") from None
-    answer = {"mapping": name, "simulated": simulate, "state": state, "counts": counts}
-    return answer, 200 if state == "done" else 202
+    answer = {"mapping": name, "simulated": simulate, "counts": counts}
+    if not standing:
+        return answer | {"state": "running", "standing": None}, 202
+    return answer | {"state": "done", "standing": standing[0]}, 200
 
 
-def _pulled(hub_lists: ContactLists, name: str, full: bool, wait_seconds: float) -> tuple[Counts, str]:
-    """What a pull did within the time; a longer one goes on by itself, and tells how far it is."""
-    result: Future[Counts] = Future()
+def _pulled(hub_lists: ContactLists, name: str, full: bool, wait_seconds: float, standing: list[ListStatus]) -> Counts:
+    """What a pull did within the time; a longer one goes on by itself, and tells how far it is. Once it is done, `standing`
+    has how the list stands."""
+    result: Future[tuple[Counts, list[ListStatus]]] = Future()
     so_far = Counts()
 
     def heard(counts: Counts) -> None:
@@ -178,24 +193,28 @@ def _pulled(hub_lists: ContactLists, name: str, full: bool, wait_seconds: float)
 
     def run() -> None:
         try:
-            result.set_result(hub_lists.pull(name, full=full, progress=heard))
+            ended: list[ListStatus] = []
+            counts = hub_lists.pull(name, full=full, progress=heard, standing=ended.append)
+            result.set_result((counts, ended))
         except BaseException as failure:  # noqa: BLE001  (it is raised again where it is waited for)
             result.set_exception(failure)
 
     threading.Thread(target=run, name=f"pull {name}", daemon=True).start()
     try:
-        return result.result(wait_seconds), "done"
+        counts, ended = result.result(wait_seconds)
     except TimeoutError:
         if result.done():
             raise
-        return so_far, "running"
+        return so_far
+    standing += ended
+    return counts
 
 
 def _with(name: str) -> ContactLists:
     hub_lists = the_hub().lists
     names = hub_lists.names()
     if name not in names:
-        raise not_found(f'There is no contact list "{name}"{nearest(name, names)}.')
+        raise not_found(f'There is no contact list "{name}"{nearest(name, names) or "."}')
     return hub_lists
 
 

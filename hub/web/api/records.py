@@ -83,7 +83,7 @@ class RecordsSchema(Schema):
 def records(connection: str, object: str, query: dict[str, Any]) -> Any:
     hub = the_hub()
     if connection not in hub.connections:
-        raise not_found(f'There is no connection "{connection}"{nearest(connection, hub.connections)}.')
+        raise not_found(f'There is no connection "{connection}"{nearest(connection, hub.connections) or "."}')
     there = hub.connections[connection]
     if not isinstance(there.connector, Finds):
         raise Problem(404, f"{connection} ({there.manifest.title}) cannot find records.", kind="cannot")

@@ -309,3 +309,20 @@ def test_the_worked_example_says_what_it_is(peer: Peer) -> None:
         manifest.people == ("customer",) and manifest.idempotency == "native-upsert" and manifest.rows_per_call == 100
     )
     assert PROFILE.exists()
+
+
+def test_a_field_that_the_profile_does_not_have_is_never_sent(peer: Peer) -> None:
+    peer.connector.check()
+    before = peer.sandbox.faults.call_count
+    (receipt,) = peer.connector.write(peer.target, [Row(key=a_key(), fields={"outcom": "sale"})])
+    assert isinstance(receipt.error, Rejected) and 'did you mean "outcome"' in receipt.error.fields["outcom"]
+    assert peer.sandbox.faults.call_count == before
+
+
+def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
+    mine = connector(tmp_path, WRITES)
+    with responses.RequestsMock() as mock:
+        mock.get(f"{CRM}/notes", status=302, headers={"Location": f"{CRM}/sign-in"})
+        with pytest.raises(Unavailable, match="sign-in page"):
+            mine.find([Lookup("note", "key", "k")])
+        assert len(mock.calls) == 1

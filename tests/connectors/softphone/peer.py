@@ -35,7 +35,7 @@ class Peer:
         self.connector = self._connector(TOKEN)
 
     def _connector(self, token: str) -> Connector:
-        return built("softphone", {"url": self._server.url, "token": token, "secret": SECRET})
+        return built("softphone", {"url": self._server.url, "token": token, "secrets": SECRET})
 
     def hook(self, body: bytes, at: datetime) -> HookRequest:
         return signed(body, at)

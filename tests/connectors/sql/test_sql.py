@@ -17,6 +17,7 @@ from hub.errors import (
     NotPermitted,
     Rejected,
     Unavailable,
+    UnknownOutcome,
 )
 from hub.model import Lookup, Row, Target
 from tests.connectors.sql.peer import CRMS, Peer, opened
@@ -100,6 +101,18 @@ def test_a_connection_that_breaks_leaves_nothing_and_is_made_anew(peer: Peer) ->
         holder.rollback()
     assert len(failed) == 1
     assert peer.connector.write(peer.target, [row])[0].outcome == "updated"
+
+
+def test_a_commit_that_breaks_off_leaves_the_outcome_unknown(peer: Peer) -> None:
+    peer.run("CREATE FUNCTION crm.die() RETURNS trigger AS $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); "
+             "RETURN NULL; END $$ LANGUAGE plpgsql")  # fmt: skip
+    peer.run("CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON crm.call DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
+             "EXECUTE FUNCTION crm.die()")  # fmt: skip
+    row = peer.row(a_key(), "once")
+    with pytest.raises(UnknownOutcome):
+        peer.connector.write(peer.target, [row])
+    peer.run("DROP TRIGGER dies ON crm.call")
+    assert peer.connector.write(peer.target, [row])[0].outcome == "created"
 
 
 def test_a_role_that_only_reads_looks_up_and_may_not_write(peer: Peer) -> None:
