@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from connectors.crm.hubspot.objects import CONTACTS, ID, Catalogue, Object
+from connectors.crm.hubspot.objects import CONTACTS, ID, RELATED, Catalogue, Object
 from connectors.crm.hubspot.people import Owners, Records, ids_of, mail_of
-from connectors.crm.hubspot.rest import GROUPS, REACHED, SEARCHED, Found, Rest
+from connectors.crm.hubspot.rest import BATCH, GROUPS, REACHED, SEARCHED, Found, Rest
 from connectors.wire import numbers
 from hub.model import Lookup, Match, Record
 
@@ -37,19 +37,35 @@ class Finder:
     def found(self, object: Object, asked: Asked) -> dict[int, list[Record]]:
         """By place of the look-up its records, by ascending id."""
         more = sorted({name for lookup in asked.values() for name in lookup.fields})
-        reads = self._catalogue.reads(object, more)
+        related = [name for name in object.related if name in more]
+        reads = self._catalogue.reads(object, [name for name in more if name not in related])
         answers: Answers = {}
         ways = {"id": self._by_id, "key": self._by_key, "email": self._by_mail, "phone": self._by_phone}
         for by, way in ways.items():
             if some := {place: lookup for place, lookup in asked.items() if lookup.by == by}:
                 for place, records in way(object, some, reads).items():
                     answers.setdefault(place, []).extend(records)
+        for name in related:
+            self._relate(object, name, [one for records in answers.values() for one, _ in records])
         flat = [(place, one) for place, records in answers.items() for one in _once(records)]
         made = self._records.made(object, [one for _, one in flat])
         found: dict[int, list[Record]] = {}
         for (place, _), record in zip(flat, made, strict=True):
             found.setdefault(place, []).append(record)
         return found
+
+    def _relate(self, object: Object, name: str, found: Sequence[Found]) -> None:
+        """Put the ids of the records that each stands at beside its properties: an id, a list of them, or nothing."""
+        at: dict[str, list[str]] = {}
+        ids = sorted({str(one["id"]) for one in found})
+        path = self._rest.at("associations", object.name, RELATED[name], "batch", "read")
+        for start in range(0, len(ids), BATCH):
+            told = self._rest.ask(path, {"inputs": [{"id": id} for id in ids[start : start + BATCH]]})
+            for one in told.get("results") or ():
+                at[str(one["from"]["id"])] = [str(other["toObjectId"]) for other in one.get("to") or ()]
+        for one in found:
+            there = at.get(str(one["id"]), [])
+            one.setdefault("properties", {})[name] = there[0] if len(there) == 1 else there or None
 
     def owners(self, asked: Asked) -> dict[int, list[Record]]:
         """Owners by mail address or id: what a call's `hubspot_owner_id` wants."""

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from connectors.crm.odoo.external import ExternalIds
+from connectors.crm.odoo.external import KEY, ExternalIds
 from connectors.crm.odoo.models import LEAD, PARTNER, USER, Catalogue, Model
 from connectors.crm.odoo.rpc import Rpc, moment_of
 from connectors.wire import numbers
@@ -44,17 +44,26 @@ class Finder:
     def found(self, model: Model, asked: Asked) -> dict[int, list[Record]]:
         """By place of the look-up its records, by ascending id."""
         more = sorted({name for lookup in asked.values() for name in lookup.fields})
-        reads = model.all(more)
+        reads = model.all([name for name in more if name != KEY])
         answers: Answers = {}
         ways = {"id": self._by_id, "key": self._by_key, "email": self._by_mail, "phone": self._by_phone}
         for by, way in ways.items():
             if some := {place: lookup for place, lookup in asked.items() if lookup.by == by and _plain(lookup.value)}:
                 for place, records in way(model, some, reads).items():
                     answers.setdefault(place, []).extend(records)
+        if KEY in more:
+            self._name(model, [one for records in answers.values() for one, _ in records])
         owners = self._owners(one for records in answers.values() for one, _ in records)
         return {place: [self._made(model, one, match, owners)
                         for one, match in sorted(_once(records), key=lambda pair: int(pair[0]["id"]))]
                 for place, records in answers.items()}  # fmt: skip
+
+    def _name(self, model: Model, found: Sequence[Found]) -> None:
+        """Put each record's external id beside its fields."""
+        if ids := sorted({int(one["id"]) for one in found}):
+            told = self._rpc.ask(model.name, "get_external_id", ids=ids)
+            for one in found:
+                one[KEY] = told.get(str(one["id"])) or None
 
     # --- the ways ----------------------------------------
 
@@ -69,14 +78,14 @@ class Finder:
         for place, lookup in asked.items():
             named.setdefault(lookup.key_field, {})[place] = lookup
         for name, some in named.items():
-            if name in ("", "external_id"):
+            if name in ("", KEY):
                 ids = self._external.records(model.name, {lookup.value for lookup in some.values()})
                 found = {
                     int(one["id"]): one for one in self._search(model, "id", "in", sorted(set(ids.values())), reads)
                 }
                 for place, lookup in some.items():
                     if (id := ids.get(lookup.value)) in found:
-                        answers[place] = [(found[id], Match(field="external_id", value=lookup.value))]
+                        answers[place] = [(found[id], Match(field=KEY, value=lookup.value))]
                 continue
             values = sorted({lookup.value for lookup in some.values()})
             for one in self._search(model, name, "in", values, [*reads, name]):
@@ -166,7 +175,7 @@ class Finder:
             owner=owner or None,
             created_at=moment_of(found.get("create_date")),
             updated_at=moment_of(found.get("write_date")),
-            fields=flat(found),
+            fields=flat(plain(found, self._catalogue.types(model.name))),
         )
 
 
@@ -178,6 +187,19 @@ def flat(found: Found) -> Found:
             told[name], told[f"{name}_name"] = str(value[0]), value[1]
         else:
             told[name] = value
+    return told
+
+
+def plain(found: Found, types: Mapping[str, str]) -> Found:
+    """A record without Odoo's `false` for nothing, and with moments that say they are UTC, as far as types are known."""
+    told: Found = {}
+    for name, value in found.items():
+        kind = types.get(name, "boolean")
+        if value is False and kind != "boolean":
+            value = None
+        elif kind == "datetime" and isinstance(value, str):
+            value = f"{value.replace(' ', 'T')}Z"
+        told[name] = value
     return told
 
 

@@ -74,6 +74,11 @@ class Catalogue:
                 self._fields[model] = told if isinstance(told, dict) else {}
             return self._fields[model]
 
+    def types(self, model: str) -> dict[str, str]:
+        """The fields' types where they are known already; nothing is asked for it."""
+        with self._lock:
+            return {name: str(one.get("type")) for name, one in self._fields.get(model, {}).items()}
+
     def _by_model(self, setting: str, told: Sequence[str]) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
         for one in told:

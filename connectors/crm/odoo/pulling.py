@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from connectors.crm.odoo.finding import flat, is_id
+from connectors.crm.odoo.finding import flat, is_id, plain
 from connectors.crm.odoo.models import Catalogue
 from connectors.crm.odoo.rpc import Rpc, stamp
 from hub.errors import Rejected
@@ -115,8 +115,7 @@ def _moment(told: str | None) -> str:
         raise Rejected("the watermark or the cursor is none of this connector's") from None
 
 
-def _row(fields: Mapping[str, Mapping[str, Any]], found: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as a row: `false` is nothing but where the field is a yes or no."""
-    told = {name: None if value is False and str(fields.get(name, {}).get("type")) != "boolean" else value
-            for name, value in found.items()}  # fmt: skip
+def _row(fields: Mapping[str, Mapping[str, Any]], found: dict[str, Any]) -> dict[str, Any]:
+    """A record as a row of JSON."""
+    told = plain(found, {name: str(one.get("type")) for name, one in fields.items()})
     return {**flat(told), "id": str(found["id"])}

@@ -141,6 +141,12 @@ def test_a_call_stands_at_its_records(peer: Peer) -> None:
     assert associated(peer, one.id, "contacts") == [ada] and associated(peer, one.id, "companies") == [company]
     assert sorted(associated(peer, two.id, "contacts")) == sorted([ada, bea])
     assert peer.sandbox.portal.associations["calls", one.id, "contacts", ada] == 194
+    asked = [
+        Lookup("calls", "id", id, fields=("contact", "company", "deal", "hs_call_body")) for id in (one.id, two.id)
+    ]
+    (first,), (second,) = peer.connector.find(asked)  # as it is read back
+    assert (first.fields["contact"], first.fields["company"], first.fields["deal"]) == (ada, company, None)
+    assert sorted(second.fields["contact"]) == sorted([ada, bea]) and first.fields["hs_call_body"] == "text"
     assert "contact" not in peer.sandbox.portal.one("calls", one.id).properties
 
 

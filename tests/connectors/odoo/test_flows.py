@@ -28,7 +28,7 @@ connections:
     connector: softphone
     url: http://127.0.0.1:9
     token: t0ken
-    secret: ${{PATCHBAY_WEBHOOK_SECRET}}
+    secrets: ${{PATCHBAY_WEBHOOK_SECRET}}
     private_network: true
   odoo:
     connector: odoo

@@ -152,6 +152,11 @@ def test_values_become_cells_of_an_import(either: Peer) -> None:
     fields = {**either.row("x", HOSTILE["markup"]).fields, "date": at, "partner_ids": ["1", 2], "author_id": 1}
     (note,) = either.connector.write(either.target, [Row(key=a_key(), fields=fields)])
     kept = record(either, "mail.message", note.id)
+    ((read,),) = either.connector.find(
+        [Lookup("mail.message", "id", note.id, fields=("date", "subject", "external_id"))]
+    )
+    assert read.fields["date"] == "2026-11-23T10:02:00Z" and read.fields["subject"] is None
+    assert read.fields["external_id"] == f"patchbay.{external_name(note.key)}"
     assert kept["date"] == "2026-11-23 10:02:00" and kept["partner_ids"] == [1, 2] and kept["author_id"] == 1
     lead = {"name": "Engines", "expected_revenue": Decimal("12.50"), "priority": "2"}
     (receipt,) = either.connector.write(Target(object="crm.lead", key="external_id"), [Row(key=a_key(), fields=lead)])
