@@ -2,69 +2,29 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from connectors.crm.dynamics.fields import id_for
-from hub.config import ConnectionConfig, load_config
-from hub.connections import Connection, Connections
-from hub.flow.agreement import disagreements, list_disagreements
-from hub.flow.subject import interaction_subject
-from hub.language.mapping import Mapping, compile_mapping
-from hub.store.database import Store, open_store
-from hub.store.schema import metadata
+from hub.config import load_config
+from hub.flow.agreement import list_disagreements
+from hub.store.database import Store
 from tests.connectors.dynamics.peer import Peer
 from tests.contract.given import a_mail, a_number
-from tests.stubs import Rig, put_deliveries, put_interactions
+from tests.shipped import ROOT, agrees, connected, delivered, mapping_of, names_of
 
-ROOT = Path(__file__).parents[3]
-FILES = sorted((ROOT / "mappings" / "examples" / "dynamics").glob("*.yaml"))
-NAMES = [file.stem for file in FILES]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    kept = open_store(f"sqlite:///{tmp_path / 'patchbay.db'}")
-    metadata.create_all(kept.engine)
-    yield kept
-    kept.close()
-
-
-def mapping(name: str) -> Mapping:
-    (file,) = (file for file in FILES if file.stem == name)
-    return compile_mapping(file.read_text(), str(file), country="ES", zone="Europe/Madrid")
-
-
-def delivered(store: Store, peer: Peer, name: str, *events: dict[str, Any]) -> list[Any]:
-    """What became of interactions that end there, each told after the one before it was delivered."""
-    here = copy.copy(mapping(name))
-    here.target = replace(here.target, connection="crm")
-    rig = Rig(store, peer.connector, here)
-    for facts in events:
-        put_interactions(store, [facts])
-        subject = interaction_subject("softphone", facts["interaction"]["id"])
-        put_deliveries(store, {"subject": subject, "mapping": here.name})
-        assert rig.deliverer.run_once("crm") == 1
-    return list(rig.all())
-
-
-def connections(peer: Peer) -> Connections:
-    config, names = ConnectionConfig("dynamics", "dynamics", {}), ("dynamics", "softphone", "contact_centre")
-    return Connections({name: Connection(name, config, peer.connector) for name in names})
+NAMES = names_of("dynamics")
+WRAP_UP = mapping_of("dynamics", "dynamics_wrap_up_to_phonecall")
+CASE = mapping_of("dynamics", "dynamics_email_to_case")
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith("to_dialer")])
 def test_they_agree_with_the_sandbox(peer: Peer, name: str) -> None:
-    assert disagreements(mapping(name), connections(peer)) == ([], "")
+    agrees("dynamics", name, connected("dynamics", peer.connector))
 
 
-def test_a_wrapped_up_call_arrives_on_its_caller(peer: Peer, store: Store) -> None:
+def test_a_wrapped_up_call_arrives_on_its_caller(peer: Peer, sqlite_store: Store) -> None:
     number, call = a_number(), f"call-{a_number()}"
     caller = peer.person("Ada Lovelace", phone=f"{number[3:6]} {number[6:9]} {number[9:]}")
     (ana,) = peer.sandbox.rows("systemuser", internalemailaddress="ana@example.com")
@@ -82,7 +42,7 @@ def test_a_wrapped_up_call_arrives_on_its_caller(peer: Peer, store: Store) -> No
         "wrap_up": {"comment": "The red one"},
     }
     late = {**wrapped, "interaction": {**ended["interaction"], "ended_at": "2026-11-23T10:05:04Z"}}  # type: ignore[dict-item]
-    deliveries = delivered(store, peer, "dynamics_wrap_up_to_phonecall", ended, wrapped, late)
+    deliveries = delivered(sqlite_store, peer.connector, WRAP_UP, ended, wrapped, late)
     assert {one.state for one in deliveries} == {"delivered"}, deliveries
     id = id_for("phonecall", "activityid", f"softphone:{call}")
     (row,) = peer.sandbox.rows("phonecall", activityid=id)
@@ -92,7 +52,7 @@ def test_a_wrapped_up_call_arrives_on_its_caller(peer: Peer, store: Store) -> No
     assert peer.sandbox.parties(id) == [(1, f"contact/{caller}"), (2, f"systemuser/{ana['systemuserid']}")]
 
 
-def test_what_a_person_changed_stays(peer: Peer, store: Store) -> None:
+def test_what_a_person_changed_stays(peer: Peer, sqlite_store: Store) -> None:
     call = f"call-{a_number()}"
     wrapped = {
         "connection": "softphone", "final": True,
@@ -101,18 +61,18 @@ def test_what_a_person_changed_stays(peer: Peer, store: Store) -> None:
                         "local": "+34911234567"},
         "wrap_up": {"comment": "Ours"},
     }  # fmt: skip
-    delivered(store, peer, "dynamics_wrap_up_to_phonecall", wrapped)
+    delivered(sqlite_store, peer.connector, WRAP_UP, wrapped)
     id = id_for("phonecall", "activityid", f"softphone:{call}")
     peer.sandbox.update("phonecall", id, {"statecode": 0})
     peer.sandbox.update("phonecall", id, {"description": "Theirs"})
     peer.sandbox.update("phonecall", id, {"statecode": 1, "statuscode": 2})
     again = {**wrapped, "wrap_up": {"comment": "Ours again"}, "disposition": {"name": "Sale"}}
-    assert {one.state for one in delivered(store, peer, "dynamics_wrap_up_to_phonecall", again)} == {"delivered"}
+    assert {one.state for one in delivered(sqlite_store, peer.connector, WRAP_UP, again)} == {"delivered"}
     (row,) = peer.sandbox.rows("phonecall", activityid=id)
     assert (row["description"], row["category"], row["statecode"]) == ("Theirs", "Sale", 1)
 
 
-def test_an_e_mail_becomes_one_case(peer: Peer, store: Store) -> None:
+def test_an_e_mail_becomes_one_case(peer: Peer, sqlite_store: Store) -> None:
     mail, message = a_mail(), f"mail-{a_number()}"
     sender = peer.person("Ada Writes", email=mail)
     facts = {
@@ -121,7 +81,13 @@ def test_an_e_mail_becomes_one_case(peer: Peer, store: Store) -> None:
         "interaction": {"id": message, "channel": "email", "direction": "inbound", "subject": "My invoice"},
         "customer": {"email": mail},
     }  # fmt: skip
-    delivered(store, peer, "dynamics_email_to_case", facts, {**facts, "wrap_up": {"comment": "Sent anew"}})
+    delivered(
+        sqlite_store,
+        peer.connector,
+        mapping_of("dynamics", "dynamics_email_to_case"),
+        facts,
+        {**facts, "wrap_up": {"comment": "Sent anew"}},
+    )
     (row,) = peer.sandbox.rows("incident", incidentid=id_for("incident", "incidentid", f"softphone:{message}"))
     assert (row["title"], row["description"], row["customerid"]) == ("My invoice", "Sent anew", ("contact", sender))
     assert row["caseorigincode"] == 2
@@ -129,15 +95,15 @@ def test_an_e_mail_becomes_one_case(peer: Peer, store: Store) -> None:
 
 def test_the_list_of_the_example_is_there(peer: Peer) -> None:
     here, described = (
-        connections(peer),
+        connected("dynamics", peer.connector),
         SimpleNamespace(
             objects=lambda _: tuple(peer.connector.objects()),  # type: ignore[attr-defined]
             describe=lambda _, object: peer.connector.describe(object),  # type: ignore[attr-defined]
         ),
     )
-    wrong = list_disagreements(mapping("dynamics_list_to_dialer"), here["dynamics"], described)
+    wrong = list_disagreements(mapping_of("dynamics", "dynamics_list_to_dialer"), here["dynamics"], described)
     assert wrong == []
-    source = mapping("dynamics_list_to_dialer").source.contact_list
+    source = mapping_of("dynamics", "dynamics_list_to_dialer").source.contact_list
     assert source is not None
     assert peer.sandbox.rows("list", listname=source.where["list"])
 

@@ -2,71 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hub.config import ConnectionConfig, load_config
-from hub.connections import Connection, Connections
-from hub.flow.agreement import disagreements
-from hub.flow.subject import interaction_subject
-from hub.language.examples import check_examples
-from hub.language.mapping import Mapping, compile_mapping
+from hub.config import load_config
 from hub.model import Query
-from hub.store.database import Store, open_store
-from hub.store.schema import metadata
+from hub.store.database import Store
 from sandbox.sap_c4c.state import GROUP
 from tests.connectors.sap_c4c.peer import Peer
 from tests.contract.given import a_mail, a_number
 from tests.contract.sandbox_peer import shared
-from tests.stubs import Rig, put_deliveries, put_interactions
+from tests.shipped import ROOT, agrees, connected, delivered, mapping_of, names_of
 
-ROOT = Path(__file__).parents[3]
-EXAMPLES = ROOT / "mappings" / "examples" / "sap_c4c"
 TO_CRM = ("c4c_wrap_up", "c4c_mail_to_ticket")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    kept = open_store(f"sqlite:///{tmp_path / 'patchbay.db'}")
-    metadata.create_all(kept.engine)
-    yield kept
-    kept.close()
 
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
     with shared(Peer) as opened:
         yield opened
-
-
-def mapping(name: str) -> Mapping:
-    file = EXAMPLES / f"{name}.yaml"
-    return compile_mapping(file.read_text(), str(file), country="ES", zone="Europe/Madrid")
-
-
-def connections(peer: Peer) -> Connections:
-    config = ConnectionConfig("c4c", "sap_c4c", {})
-    names = ("c4c", "softphone", "contact_centre")
-    return Connections({name: Connection(name, config, peer.connector) for name in names})
-
-
-def delivered(store: Store, peer: Peer, name: str, *every: dict[str, Any]) -> Any:
-    """The facts of one interaction, one after the other, through the hub's own delivery."""
-    here = copy.copy(mapping(name))
-    here.target = replace(here.target, connection="crm")
-    rig = Rig(store, peer.connector, here)
-    for facts in every:
-        put_interactions(store, [facts])
-        put_deliveries(
-            store, {"subject": interaction_subject("softphone", facts["interaction"]["id"]), "mapping": here.name}
-        )
-        assert rig.deliverer.run_once("crm") == 1
-    return rig.all()[-1]
 
 
 def facts(id: str, channel: str, **more: Any) -> dict[str, Any]:
@@ -77,19 +33,19 @@ def facts(id: str, channel: str, **more: Any) -> dict[str, Any]:
 
 
 def test_every_example_is_right_and_none_is_forgotten() -> None:
-    names = {file.stem for file in EXAMPLES.glob("*.yaml")}
+    names = set(names_of("sap_c4c"))
     assert names == {*TO_CRM, "c4c_target_group_to_dialer"}
     for name in names:
-        check_examples(mapping(name))
+        mapping_of("sap_c4c", name)
 
 
 @pytest.mark.parametrize("name", TO_CRM)
 def test_the_mapping_agrees_with_what_c4c_describes(peer: Peer, name: str) -> None:
-    assert disagreements(mapping(name), connections(peer)) == ([], "")
+    agrees("sap_c4c", name, connected("c4c", peer.connector))
 
 
 def test_the_pulled_list_has_every_field_that_the_mapping_names(peer: Peer) -> None:
-    source = mapping("c4c_target_group_to_dialer").source.contact_list
+    source = mapping_of("sap_c4c", "c4c_target_group_to_dialer").source.contact_list
     assert source is not None and source.where == {"TargetGroupID": GROUP}
     row = next(iter(peer.connector.pages(Query(object=source.object, where=source.where)))).rows[0]
     named = {"NormalisedMobile", "NormalisedPhone", "Mobile", "Phone", "CountryCode", "ContactPermissionCode", "Name",
@@ -97,7 +53,7 @@ def test_the_pulled_list_has_every_field_that_the_mapping_names(peer: Peer) -> N
     assert named <= set(row)
 
 
-def test_a_wrapped_up_call_arrives_on_its_customer_once(peer: Peer, store: Store) -> None:
+def test_a_wrapped_up_call_arrives_on_its_customer_once(peer: Peer, sqlite_store: Store) -> None:
     number = a_number()
     customer = peer.person("Ada Lovelace", phone=f"{number[3:6]} {number[6:9]} {number[9:]}")
     told = facts("call-1", "voice", interaction={"remote_e164": number}, disposition={"code": "SALE", "name": "Sale"},
@@ -108,7 +64,7 @@ def test_a_wrapped_up_call_arrives_on_its_customer_once(peer: Peer, store: Store
         "wrap_up": {},
         "event": {**told["event"], "id": "e-0", "type": "interaction.ended"},
     }
-    delivery = delivered(store, peer, "c4c_wrap_up", early, told)
+    delivery = delivered(sqlite_store, peer.connector, mapping_of("sap_c4c", "c4c_wrap_up"), early, told)[-1]
     assert delivery.state == "delivered" and "OnExtInspect" in delivery.record_url
     (call,) = peer.calls("softphone:call-1")
     assert call["Subject"] == "Call from Ada Lovelace: Sale" and call["MainAccountPartyID"] == customer
@@ -116,13 +72,14 @@ def test_a_wrapped_up_call_arrives_on_its_customer_once(peer: Peer, store: Store
     assert peer.texts("softphone:call-1") == ["Wants the red one"]
 
 
-def test_a_mail_becomes_a_ticket(peer: Peer, store: Store) -> None:
+def test_a_mail_becomes_a_ticket(peer: Peer, sqlite_store: Store) -> None:
     mail = a_mail()
     account = peer.made("CorporateAccount", Name="Engines")
     contact = peer.made("Contact", LastName="Lovelace", Email=mail, AccountID=account["AccountID"])
     told = facts("mail-1", "email", interaction={"subject": "It is broken", "summary": "The red one broke."},
                  disposition={"code": "CASE"}, customer={"email": mail})  # fmt: skip
-    assert delivered(store, peer, "c4c_mail_to_ticket", told).state == "delivered"
+    (delivery,) = delivered(sqlite_store, peer.connector, mapping_of("sap_c4c", "c4c_mail_to_ticket"), told)
+    assert delivery.state == "delivered"
     (ticket,) = [
         row for row in peer.sandbox.state.rows("ServiceRequestCollection") if row["ExternalID"] == "softphone:mail-1"
     ]
