@@ -48,6 +48,11 @@ PROMISES = (
     Promise("list_pull", "peak_mib", "the same, peak memory in MiB", operator.le, 200),
     Promise("list_pull", "times_dlt", "the same, times as fast as dlt beside it", operator.gt, 1),
     Promise("screen_pop", "added_p99_ms", "screen pop, ms the hub adds to the CRM's answer, p99", operator.le, 10),
+    Promise("directory", "rows_per_second", "customer directory, a million numbers in no order loaded, rows a second",
+            operator.ge, 20_000),
+    Promise("directory", "load_extra_mib", "the same, memory it takes beyond an idle hub's, in MiB", operator.le, 200),
+    Promise("directory", "p99_ms", "the same, screen pops at 200 a second over HTTP while the CRM is down, p99 in ms",
+            operator.le, 5),
 )  # fmt: skip
 
 

@@ -72,11 +72,13 @@ class SlowCrm:
 def run() -> dict[str, Any]:
     """Every figure of this bench."""
     direct = sorted(_direct() for _ in range(200))
-    with tempfile.TemporaryDirectory(dir=os.environ.get("PATCHBAY_BENCH_DIR")) as folder, _server(folder) as port:
-        _ask(port, 100, 0.0)  # imports, caches, pages of the file
-        empty = sorted(_empty(port) for _ in range(POPS // 2))
-        alone = _ask(port, POPS // 2, 0.0)
-        together = _offered(port)
+    with tempfile.TemporaryDirectory(dir=os.environ.get("PATCHBAY_BENCH_DIR")) as folder:
+        command = [sys.executable, "-m", "bench.screen_pop", folder]
+        with served(command) as (port, _):
+            _ask(port, 100, 0.0)  # imports, caches, pages of the file
+            empty = sorted(empty_road(port) for _ in range(POPS // 2))
+            alone = _ask(port, POPS // 2, 0.0)
+            together = _offered(port)
     added_alone, added = sorted(added for _, added in alone), sorted(added for _, added in together)
     whole = sorted(took for took, _ in together)
     return {
@@ -111,7 +113,8 @@ def _ms(ordered: Sequence[float], share: float) -> float:
 # --- the agents ----------------------------------------
 
 
-def _empty(port: int) -> float:
+def empty_road(port: int) -> float:
+    """How long the server takes to answer /healthz: what the machine and HTTP cost."""
     began = time.perf_counter()
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request("GET", "/healthz")
@@ -164,17 +167,17 @@ def _offered(port: int) -> list[tuple[float, float]]:
 
 
 @contextmanager
-def _server(folder: str) -> Iterator[int]:
+def served(command: Sequence[str]) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """A hub in a process of its own; `command` is given the port at its end. The port, and the process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    command = [sys.executable, "-m", "bench.screen_pop", folder, str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([*command, str(port)], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             if process.stdout.readline().strip() != "ready":
                 raise AssertionError("the hub of the bench did not start")
-            yield port
+            yield port, process
         finally:
             process.terminate()
 
@@ -198,7 +201,7 @@ def _serve(folder: Path, port: int) -> None:
         server = uvicorn.Server(
             uvicorn.Config(asgi_app(hub), host="127.0.0.1", port=port, log_level="error", lifespan="off", loop="uvloop")
         )
-        threading.Thread(target=lambda: _say_when(server), daemon=True).start()
+        threading.Thread(target=lambda: say_when(server), daemon=True).start()
         asyncio.run(server.serve())
 
 
@@ -215,7 +218,8 @@ def _fill(hub: Hub) -> None:
         desk.add_own_numbers(conn, numbers)
 
 
-def _say_when(server: uvicorn.Server) -> None:
+def say_when(server: uvicorn.Server) -> None:
+    """Say on standard output when the server takes requests."""
     while not server.started:
         time.sleep(0.01)
     print("ready", flush=True)

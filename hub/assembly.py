@@ -10,23 +10,29 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.config import Config
-from hub.connections import open_connections
+from hub.connections import EMBEDDED, open_connections
 from hub.desk.dial import Dialer
 from hub.desk.own_numbers import OwnNumbers
 from hub.desk.screen_pop import ScreenPop
 from hub.errors import PatchbayError
 from hub.flow.delivery.deliver import Deliverer
+from hub.flow.described import Described
+from hub.flow.directory.known import Directory
+from hub.flow.directory.load import DirectoryPulls
+from hub.flow.directory.resolving import resolving
+from hub.flow.drift import Drift
 from hub.flow.intake.accept import Acceptor
 from hub.flow.lists.pull import ContactLists
 from hub.flow.lists.schedules import Schedules
 from hub.flow.mappings import Mappings
+from hub.flow.read_back import ReadBack
+from hub.flow.watch import Watch
 from hub.store.access import Access
 from hub.store.database import open_store
 from hub.store.sample.load import load_sample
 from hub.store.upgrade import upgrade
 
 REFRESH_SECONDS = 1.0  # how long a mapping that another node published may go unnoticed where its bell was missed
-EMBEDDED = "embedded"  # the connector of the CRM that lives in the hub's own store
 
 log = structlog.get_logger()
 
@@ -49,12 +55,29 @@ class Hub:
             self.own_numbers = OwnNumbers(self.store, config)
             closing.callback(self.own_numbers.close)
             self.acceptor = Acceptor(self.store, self.mappings, config.country, self.own_numbers.learn)
-            self.deliverer = Deliverer(self.store, self.connections, self.mappings, config)
+            self.directory_pulls = DirectoryPulls(self.store, self.connections, config)
+            self.directory = Directory(self.store, self.connections, self.directory_pulls.plan)
+            self.described = Described(self.store)
+            self.drift = Drift(self.store, self.connections, self.mappings, self.described, config.drift_hours)
+            self.read_back = ReadBack(self.store, self.connections, self.described, config.country)
+            self.deliverer = Deliverer(
+                self.store,
+                resolving(self.connections, self.directory),
+                self.mappings,
+                config,
+                watchers=(self.drift.saw_refusals, self.read_back.saw),
+                described=self.described,
+            )
             self.lists = ContactLists(self.store, self.connections, self.mappings, config)
-            self.schedules = Schedules(self.store, self.mappings, self.lists, config.zone)
-            self.screen_pop = ScreenPop(self.store, self.connections, config, self.own_numbers)
+            self.watch = Watch(self.store, self.connections, config)
+            self.schedules = Schedules(self.store, self.lists, self.directory_pulls, zone=config.zone)
+            self.screen_pop = ScreenPop(
+                self.store, self.connections, config, self.own_numbers, directory=self.directory
+            )
             closing.callback(self.screen_pop.close)
-            self.dialer = Dialer(self.store, self.connections, config, self.own_numbers, self.screen_pop.asking)
+            self.dialer = Dialer(
+                self.store, self.connections, config, self.own_numbers, self.screen_pop.asking, self.directory
+            )
             closing.callback(self.dialer.close)
             self._closing = closing.pop_all()
 
@@ -67,12 +90,16 @@ class Hub:
         refresher = threading.Thread(target=self._refresh, name="mappings", daemon=True)
         refresher.start()
         self._closing.callback(refresher.join, 5)
+        self._closing.callback(self.directory_pulls.close)
         self._closing.callback(self.lists.close)  # a pull that was asked for may run without any worker
-        wanted = (self.acceptor if accept else None, self.deliverer if work else None, self.schedules if work else None)
+        at_work = (self.drift, self.read_back, self.deliverer, self.schedules)
+        wanted = (self.acceptor if accept else None, *(at_work if work else ()))
         for part in wanted:
             if part is not None:
                 part.start()
                 self._closing.callback(part.close)
+        self.watch.start(checks=work)
+        self._closing.callback(self.watch.close)
         self.started = True
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import phonenumbers
 from msgspec import structs
 
+from hub.budget import KEPT
 from hub.contract import Setting
 from hub.declared import CONNECTION_SETTINGS, DIAL_SETTINGS, HUB_SETTINGS, POSITIVE
 from hub.declared import VARIABLES as VARIABLE_NAMES
@@ -22,6 +23,7 @@ from hub.language.yaml_source import Document, read_yaml
 from hub.settings import NotSet, Secret, WrongValue, checked, resolved
 from hub.store.database import checked_url
 
+READ_BACK = ("off", "sample", "full")
 SECTIONS = ("connections", "dial")
 VARIABLES = {"host": "PATCHBAY_HOST", "port": "PATCHBAY_PORT", "database_url": "PATCHBAY_DATABASE_URL"}
 OURS = "PATCHBAY_"  # what a variable of the hub begins with
@@ -50,7 +52,13 @@ class ConnectionConfig:
     concurrency: int = 4  # calls at the same time
     calls_per_second: float | None = None
     calls_per_day: int | None = None
+    kept_for_interactive: int = KEPT[0]  # percent of the day's calls that no lower lane takes
+    kept_for_wrap_ups: int = KEPT[1]
+    bulk_above: int = 2000  # deliveries of one mapping that are due; beyond it they go the vendor's bulk path
     timeout_seconds: float = 30.0
+    read_back: str = "off"  # off | sample | full
+    read_back_share: float = 0.05
+    read_back_after_seconds: float = 5.0
     ca_file: str | None = None  # the certificates that are trusted instead of the public authorities'
     private_network: bool = False  # whether it may reach loopback and private addresses
 
@@ -72,11 +80,15 @@ class Config:
     connections: dict[str, ConnectionConfig]
     own_numbers: tuple[str, ...] = ()
     screen_pop_file: Path | None = None  # the decision table, where there is one
+    directory_file: Path | None = None  # the customer directory's declaration, where there is one
     dial: dict[str, Any] = field(default_factory=dict)  # checked by hub.desk.dial
     max_body_bytes: int = 1 << 20
     lease_seconds: float = 60.0
     longest_retry_seconds: float = 600.0
     give_up_after_hours: float = 24.0
+    credentials_check_hours: float = 6.0
+    credentials_expiring_days: float = 14.0
+    drift_hours: float = 24.0
     sample: bool = False
     unknown: tuple[str, ...] = ()  # a line for each variable that looks like one of the hub's and is none
 
@@ -131,9 +143,10 @@ class _Reading:
         self._plausible(told)
         home, beside = home_of(self.env), self.file.parent
         mappings = self.env.get("PATCHBAY_MAPPINGS")
-        screen_pop = beside / told["screen_pop"]
-        if "screen_pop" in top and not screen_pop.exists():
-            raise self._wrong(("screen_pop",), f"there is no file {screen_pop}")
+        screen_pop, directory = beside / told["screen_pop"], beside / told["directory"]
+        for word, named in (("screen_pop", screen_pop), ("directory", directory)):
+            if word in top and not named.exists():
+                raise self._wrong((word,), f"there is no file {named}")
         return Config(
             file=self.file,
             company=told["company"],
@@ -148,11 +161,15 @@ class _Reading:
             connections=self._connections(top.get("connections") or {}),
             own_numbers=told["own_numbers"],
             screen_pop_file=screen_pop if screen_pop.exists() else None,
+            directory_file=directory if directory.exists() else None,
             dial=self._dial(self._mapping(("dial",), top.get("dial") or {})),
             max_body_bytes=told["max_body_bytes"],
             lease_seconds=told["lease_seconds"],
             longest_retry_seconds=told["longest_retry_seconds"],
             give_up_after_hours=told["give_up_after_hours"],
+            credentials_check_hours=told["credentials_check_hours"],
+            credentials_expiring_days=told["credentials_expiring_days"],
+            drift_hours=told["drift_hours"],
             sample=told["sample"],
         )
 
@@ -200,6 +217,15 @@ class _Reading:
         self._known_names(path, given, [setting.name for setting in (*CONNECTION_SETTINGS, *own)])
         settings = self._settings(path, given, own, {})
         common = self._settings(path, given, CONNECTION_SETTINGS, {})
+        if common["read_back"] not in READ_BACK:
+            close = nearest(common["read_back"], READ_BACK) or f"; known: {', '.join(READ_BACK)}"
+            raise self._wrong((*path, "read_back"), f'read_back cannot be "{common["read_back"]}"{close}')
+        if not 0 <= common["read_back_share"] <= 1:
+            raise self._wrong((*path, "read_back_share"), "read_back_share has to be from 0 to 1")
+        kept = [common[setting] for setting in ("kept_for_interactive", "kept_for_wrap_ups")]
+        if min(kept) < 0 or sum(kept) > 100:
+            what = "kept_for_interactive and kept_for_wrap_ups are percents of one day: together 100 at most"
+            raise self._wrong(path, what)
         return ConnectionConfig(name=name, settings=settings, **common)
 
     def _settings(

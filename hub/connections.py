@@ -10,12 +10,13 @@ from hub.budget import Budget
 from hub.clock import now
 from hub.config import Config, ConnectionConfig
 from hub.contract import Connector, Manifest, Tools, capabilities
-from hub.errors import Unavailable
+from hub.errors import UnknownOutcome
 from hub.installed import connector_class
 from hub.language.profile import Profile
 from hub.session import open_session
 from hub.store.database import Store
 
+EMBEDDED = "embedded"  # the connector of the CRM that lives in the hub's own store
 LONGEST_WAIT = 60.0  # seconds that a connector may wait at a time for a job of its vendor's
 
 
@@ -70,10 +71,11 @@ def open_connections(config: Config, store: Store) -> Connections:
 
     def wait(seconds: float) -> None:
         if ending.wait(min(seconds, LONGEST_WAIT)):
-            raise Unavailable("the hub ends, so nobody waits for the vendor's job")
+            raise UnknownOutcome("the hub ends, so nobody waits for what becomes of the vendor's job")
 
     for name, declared in config.connections.items():
-        budget = Budget(declared.calls_per_second, declared.calls_per_day)
+        kept = (declared.kept_for_interactive, declared.kept_for_wrap_ups)
+        budget = Budget(declared.calls_per_second, declared.calls_per_day, kept=kept)
         tools = Tools(
             connection=name,
             session=open_session(declared, budget.request),

@@ -138,7 +138,7 @@ class Tools(Struct, frozen=True, kw_only=True):
     wait: Callable[[float], None] = (
         _no_time  # let time pass while the vendor works on a job of ours; seconds, no longer
     )
-    # than the hub allows. Raises Unavailable when the hub ends. The only way for a connector to wait.
+    # than the hub allows. Raises UnknownOutcome when the hub ends. The only way for a connector to wait.
 
 
 class Connector(Protocol):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -125,12 +126,24 @@ class _Session(requests.Session):
 
 
 def _never_sent(error: requests.RequestException) -> bool:
-    if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.InvalidURL):
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.InvalidURL):
         return True
+    if isinstance(error, requests.exceptions.SSLError):
+        return not _cut_off(error)
     if isinstance(error, requests.exceptions.InvalidSchema | requests.TooManyRedirects):
         return True
     reason = _reason(error)
     return isinstance(reason, NewConnectionError | ConnectTimeoutError)
+
+
+def _cut_off(error: BaseException) -> bool:
+    """Whether a TLS connection just ended: that happens while shaking hands, and as well after the request was sent."""
+    seen: Any = error
+    while isinstance(seen, BaseException):
+        if isinstance(seen, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError):
+            return True
+        seen = _reason(seen)
+    return False
 
 
 def _reason(error: BaseException) -> BaseException | None:

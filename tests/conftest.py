@@ -90,6 +90,15 @@ def store(store_url: str) -> Iterator[Store]:
     opened.close()
 
 
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
+    """A fresh store on one engine, where something else is the matter: what differs between them is proven elsewhere."""
+    opened = open_store(f"sqlite:///{tmp_path / 'patchbay.db'}")
+    metadata.create_all(opened.engine)
+    yield opened
+    opened.close()
+
+
 @contextmanager
 def _database(admin: Connection, how: str = "") -> Iterator[str]:
     name = f"pb_{uuid.uuid4().hex}"

@@ -62,5 +62,14 @@ class SearchingCrm(UpsertingCrm):
         return [_receipt(row, ids[row.key], row.key in known) for row in rows]
 
 
+class BulkingCrm(SearchingCrm):
+    """The same, and 300 rows at once by a bulk path."""
+
+    manifest: ClassVar[Manifest] = Manifest(
+        name="bulking", title="Bulking", about="For tests.", family="crm", idempotency="search-then-write",
+        rows_per_call=20, bulk_rows=300, settings=SETTINGS,
+    )  # fmt: skip
+
+
 def _receipt(row: Row, id: int, known: bool) -> Receipt:
     return Receipt(key=row.key, outcome="updated" if known else "created", id=str(id), url=f"https://crm.example/{id}")

@@ -19,6 +19,7 @@ from hub.contract import Manifest
 from hub.errors import ConfigError
 from hub.flow.delivery.backoff import Pace
 from hub.flow.delivery.deliver import Deliverer
+from hub.flow.delivery.road import Watcher
 from hub.flow.subject import interaction_subject
 from hub.language.mapping import Rendered, Source, TargetSpec
 from hub.model import Description, Field, Identity, Lookup, Receipt, Record, Row, Target
@@ -41,12 +42,18 @@ class StubCrm:
     """
 
     def __init__(
-        self, *, native: bool = True, latency: float = 0.0, rows_per_call: int = 200, lookups_per_call: int = 200
+        self,
+        *,
+        native: bool = True,
+        latency: float = 0.0,
+        rows_per_call: int = 200,
+        lookups_per_call: int = 200,
+        bulk_rows: int = 0,
     ) -> None:
         self.manifest = Manifest(
             name="stub", title="Stub", about="For tests.", family="crm", people=("contact",),
             idempotency="native-upsert" if native else "search-then-write",
-            rows_per_call=rows_per_call, lookups_per_call=lookups_per_call,
+            rows_per_call=rows_per_call, lookups_per_call=lookups_per_call, bulk_rows=bulk_rows,
         )  # fmt: skip
         self.native, self.latency = native, latency
         self.records: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -212,10 +219,10 @@ class Rig:
         self.connection = Connection("crm", ConnectionConfig("crm", "stub", {}, **declared), crm)  # type: ignore[arg-type]
         self.deliverer = self.another()
 
-    def another(self) -> Deliverer:
+    def another(self, *watchers: Watcher) -> Deliverer:
         """One more node's Deliverer."""
         connections = Connections({"crm": self.connection})
-        return Deliverer(self.store, connections, self.mappings, config(self.store), self.pace)
+        return Deliverer(self.store, connections, self.mappings, config(self.store), self.pace, watchers)
 
     def all(self, **where: Any) -> list[Delivery]:
         """Every delivery, oldest first."""

@@ -36,6 +36,7 @@ connections:
     url: %s
     node: ${TEST_NODE}
     private_network: true
+    %s
 """
 MAPPING = """
 mapping: calls
@@ -92,17 +93,18 @@ class Judge:
 class Road:
     """Where the nodes of one hub run."""
 
-    def __init__(self, folder: Path, store_url: str, judge: Judge, connector: str) -> None:
+    def __init__(self, folder: Path, store_url: str, judge: Judge, connector: str, more: str = "") -> None:
         self.folder, self.store_url, self.judge = folder, store_url, judge
         self._nodes: list[subprocess.Popen[bytes]] = []
         (folder / "mappings").mkdir()
         (folder / "mappings" / "calls.yaml").write_text(MAPPING)
-        (folder / "hub.yaml").write_text(SETTINGS % (connector, judge.url))
+        (folder / "hub.yaml").write_text(SETTINGS % (connector, judge.url, more))
         plugin = folder / "plugins" / "test_crms-1.dist-info"
         plugin.mkdir(parents=True)
         (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: test-crms\nVersion: 1\n")
         (plugin / "entry_points.txt").write_text(
             "[patchbay.connectors]\nupserting = tests.http_crm:UpsertingCrm\nsearching = tests.http_crm:SearchingCrm\n"
+            "bulking = tests.http_crm:BulkingCrm\n"
         )
 
     def env(self, node: str) -> dict[str, str]:
@@ -210,11 +212,11 @@ def _event(key: str) -> dict[str, Any]:
 
 
 @contextmanager
-def road(folder: Path, store_url: str, connector: str, latency: float) -> Iterator[Road]:
-    """A CRM and room for nodes, all ended afterwards."""
+def road(folder: Path, store_url: str, connector: str, latency: float, more: str = "") -> Iterator[Road]:
+    """A CRM and room for nodes, all ended afterwards. `more` is one line more for the CRM's connection."""
     judge = Judge(folder, latency)
     try:
-        built = Road(folder, store_url, judge, connector)
+        built = Road(folder, store_url, judge, connector, more)
         try:
             yield built
         finally:

@@ -11,6 +11,6 @@ _NUMBER = re.compile(r"\+?\d(?:[\s./()-]?\d){5,}")  # six digits and more: no er
 
 def discreet(text: str) -> str:
     """`text` in one line and cut, its e-mail addresses and long numbers left out."""
-    line = " ".join(text.split())
+    line = " ".join(text[: 4 * LONGEST].split())  # so much and no more: the patterns below look back at every @
     line = _NUMBER.sub("…", _MAIL.sub("…", line))
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

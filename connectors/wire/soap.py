@@ -16,14 +16,26 @@ import requests
 from lxml import etree
 from msgspec import Struct
 from zeep import Client, Settings
-from zeep.exceptions import Error, Fault, TransportError, XMLParseError
-from zeep.exceptions import ValidationError as NotByTheSchema
+from zeep.exceptions import Error, Fault, XMLParseError
 from zeep.helpers import serialize_object
+from zeep.plugins import Plugin
 from zeep.transports import Transport
 from zeep.wsse.username import UsernameToken
 
 from connectors.wire.answers import lost, nothing_done, retry_after
 from hub.errors import ConnectorError, CredentialsRefused, NotPermitted, Rejected, Throttled, Unavailable
+
+# What a document that is none, or none that zeep understands, makes of it.
+NOT_A_WSDL = (
+    Error,
+    etree.XMLSyntaxError,
+    requests.RequestException,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
 
 
 class SoapFault(Struct, frozen=True, kw_only=True):
@@ -59,7 +71,7 @@ class Soap:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self._who, self._wsdl, self._address, self._binding = who, wsdl, address, binding
-        self._transport = _Transport(session, wsdl, who)
+        self._transport = _Transport(session, wsdl, who, dict(headers or {}))
         # WS-Security UsernameToken Profile 1.1, as text or as a digest.
         self._wsse = UsernameToken(username, password, use_digest=digest) if username else None
         self._settings = Settings(
@@ -87,6 +99,18 @@ class Soap:
         with nothing_done():
             return self._called(service[operation], parts, named, changes=False)
 
+    def forget(self) -> None:
+        """Read the document anew at the next call: it may have changed."""
+        with self._lock:
+            self._client = self._service = None
+            self._transport.documents.clear()
+
+    @property
+    def documents(self) -> Sequence[bytes]:
+        """The WSDL and all that it imports, as they came: zeep forgets lengths and enumerations."""
+        self._opened()
+        return list(self._transport.documents.values())
+
     @property
     def client(self) -> Client:
         """zeep's client, for what only it knows: the types of the document."""
@@ -95,32 +119,53 @@ class Soap:
         return self._client
 
     def _called(self, operation: Any, parts: Sequence[Any], named: Mapping[str, Any], *, changes: bool) -> Any:
+        self._transport.answered = None
         try:
             return serialize_object(operation(*parts, **named), dict)
         except Fault as fault:
+            if not fault.code and not (fault.message and "Unknown fault" not in fault.message):
+                # A page of somebody's that happens to be XML; zeep takes it for a fault.
+                raise self._unreadable(fault, changes) from fault
             raise SoapFailed(_told(fault)) from fault
-        except (NotByTheSchema, TypeError, ValueError, LookupError) as error:
-            raise Rejected(f"{self._who}: what is to be sent does not fit the WSDL: {error}") from error
-        except TransportError as error:
-            raise lost(changes)(f"{self._who} answers {error.status_code} and no SOAP") from error
-        except (Error, etree.XMLSyntaxError) as error:
-            raise lost(changes)(f"the answer of {self._who} cannot be read ({type(error).__name__})") from error
+        except (Error, etree.XMLSyntaxError, TypeError, ValueError, LookupError) as error:
+            if self._transport.answered is not None:
+                raise self._unreadable(error, changes) from error
+            # A ValueError's words may hold the value.
+            told = "" if isinstance(error, ValueError) else f": {error}"[:300]
+            raise Rejected(f"{self._who}: what is to be sent does not fit the WSDL{told}") from error
+
+    def _unreadable(self, error: Exception, changes: bool) -> Unavailable:
+        """An answer that is no SOAP. With a 4xx the service itself was not reached, or did not look at what was sent."""
+        status = self._transport.answered
+        if status is not None and 400 <= status < 500:
+            return Unavailable(
+                f"{self._who} answers {status} and no SOAP; is the address right and the service active?"
+            )
+        if status != 200:
+            return lost(changes)(f"{self._who} answers {status} and no SOAP")
+        return lost(changes)(f"the answer of {self._who} cannot be read ({type(error).__name__})")
 
     def _opened(self) -> Any:
         with self._lock:
             if self._service is None:
                 try:
-                    client = Client(self._wsdl, wsse=self._wsse, transport=self._transport, settings=self._settings)
-                except (Error, XMLParseError, etree.XMLSyntaxError, requests.RequestException, OSError) as error:
+                    client = Client(
+                        self._wsdl,
+                        wsse=self._wsse,
+                        transport=self._transport,
+                        settings=self._settings,
+                        plugins=[_AsAnnounced()],
+                    )
+                    bindings = list(client.wsdl.bindings)
+                    if self._address and bindings:
+                        self._service = client.create_service(self._binding or bindings[0], self._address)
+                    elif not self._address:
+                        self._service = client.service
+                except NOT_A_WSDL as error:
                     raise Unavailable(f"the WSDL of {self._who} cannot be read ({type(error).__name__})") from error
+                if self._service is None:
+                    raise Rejected(f"the WSDL of {self._who} has no binding")
                 self._client = client
-                bindings = list(client.wsdl.bindings)
-                if self._address:
-                    if not bindings:
-                        raise Rejected(f"the WSDL of {self._who} has no binding")
-                    self._service = client.create_service(self._binding or bindings[0], self._address)
-                else:
-                    self._service = client.service
             return self._service
 
 
@@ -130,15 +175,40 @@ def _told(fault: Fault) -> SoapFault:
     return SoapFault(code=str(fault.code or ""), message=str(fault.message or ""), detail=text)
 
 
+class _AsAnnounced(Plugin):
+    """zeep takes any element for the answer that a document announces, and an answer of something else for an empty one."""
+
+    def ingress(self, envelope: etree._Element, http_headers: Any, operation: Any) -> tuple[etree._Element, Any]:
+        """Raises XMLParseError where the body holds another element than the operation's answer, or none."""
+        announced = getattr(getattr(operation.output, "body", None), "qname", None)
+        body = next((child for child in envelope if etree.QName(child).localname == "Body"), None)
+        if body is not None and announced is not None:
+            told = next((etree.QName(child) for child in body if isinstance(child.tag, str)), None)
+            if told is None or (told.text != announced.text and told.localname != "Fault"):
+                raise XMLParseError("the answer is not what the document announces")
+        return envelope, http_headers
+
+
 class _Transport(Transport):
     """zeep's transport on the hub's session, which has the time-outs, TLS and the guarded addresses."""
 
-    def __init__(self, session: requests.Session, wsdl: str, who: str) -> None:
+    def __init__(self, session: requests.Session, wsdl: str, who: str, headers: Mapping[str, str]) -> None:
         # Not zeep's own constructor: it would let the session read files, and call itself zeep.
         self.session, self.cache = session, None
         self.load_timeout = self.operation_timeout = None
         self._close_session = False  # what zeep's finalizer asks for: the session is the hub's
-        self._wsdl, self._who = wsdl, who
+        self._wsdl, self._who, self._headers = wsdl, who, headers
+        self._here = threading.local()
+        self.documents: dict[str, bytes] = {}
+
+    @property
+    def answered(self) -> int | None:
+        """The status of this thread's last answer; None: nothing was sent yet."""
+        return getattr(self._here, "answered", None)
+
+    @answered.setter
+    def answered(self, status: int | None) -> None:
+        self._here.answered = status
 
     def load(self, url: str) -> bytes:
         here, there = urlsplit(self._wsdl), urlsplit(url)
@@ -146,19 +216,22 @@ class _Transport(Transport):
         if remote and (there.scheme, there.netloc) != (here.scheme, here.netloc):
             raise Unavailable(f"the WSDL of {self._who} imports from elsewhere: {there.scheme}://{there.netloc}")
         if remote:
-            answer = self.session.get(url)
+            answer = self.session.get(url, headers=self._headers)
             if (failed := _refused(answer, self._who)) is not None:
                 raise failed
             if answer.status_code != 200:
                 raise Unavailable(f"the WSDL of {self._who} is answered {answer.status_code}")
-            return bytes(answer.content)
+            self.documents[url] = bytes(answer.content)
+            return self.documents[url]
         file, folder = Path(url).resolve(), Path(self._wsdl).resolve().parent
         if there.scheme or not file.is_relative_to(folder):
             raise Unavailable(f"the WSDL of {self._who} imports what is not in its folder: {url}")
-        return file.read_bytes()
+        self.documents[url] = file.read_bytes()
+        return self.documents[url]
 
     def post(self, address: str, message: Any, headers: Mapping[str, str]) -> requests.Response:
         answer = self.session.post(address, data=message, headers=headers)
+        self.answered = answer.status_code
         if (failed := _refused(answer, self._who)) is not None:
             raise failed
         return answer

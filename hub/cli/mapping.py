@@ -13,8 +13,10 @@ import click
 from hub.assembly import Hub
 from hub.cli.told import a_hub, say, table
 from hub.config import Config
-from hub.errors import ConfigError
+from hub.errors import ConfigError, nearest
 from hub.flow.agreement import disagreements, notes
+from hub.flow.described import Asked
+from hub.flow.drafts import Draft, suggestion
 from hub.flow.mappings import Published
 from hub.flow.preview import Preview, facts_of_interaction, preview
 from hub.language.examples import run_examples
@@ -24,7 +26,7 @@ from hub.language.yaml_source import read_yaml
 
 @click.group()
 def mapping() -> None:
-    """Mappings: list, preview, test, publish, history, rollback, retire, export."""
+    """Mappings: list, preview, test, suggest, publish, history, rollback, retire, export."""
 
 
 @mapping.command("list")
@@ -78,6 +80,24 @@ def test(names: tuple[str, ...]) -> None:
         raise click.ClickException(f"{failed} of {total} examples fail")
 
 
+@mapping.command("suggest")
+@click.argument("event")
+@click.option("--connection", required=True, help="The CRM that is written to.")
+@click.option("--object", required=True, help="What is written there.")
+@click.option("--from", "source", default="any", show_default=True, help="The connection that the events come from.")
+@click.option("--name", default="", help="The mapping's name; else made of the event and the object.")
+def suggest(event: str, connection: str, object: str, source: str, name: str) -> None:
+    """Draft a mapping from EVENT, such as interaction.wrapped_up, by names and types; print it as YAML.
+
+    It loads, passes `check` and has an example; what was guessed wrongly is yours to see.
+    """
+    with a_hub() as hub:
+        made = suggested(hub, event, connection, object, source, name)
+    say(made.source.rstrip())
+    for what in made.to_decide:
+        click.echo(f"decide: {what}", err=True)
+
+
 @mapping.command("publish")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--note", default="", help="Why, for the history.")
@@ -88,8 +108,8 @@ def publish(file: Path, note: str, anyway: bool) -> None:
     with a_hub() as hub:
         compiled = compiled_file(file, hub.config)
         disagreeing, unasked = disagreements(compiled, hub.connections)
-        for line, what in disagreeing:
-            click.echo(f"{file}:{line}: {what}", err=True)
+        for one in disagreeing:
+            click.echo(f"{file}:{one.line}: {one.what}", err=True)
         if disagreeing and not anyway:
             raise click.ClickException("not published; mend it, or publish it --anyway")
         told = [f"not compared with its system: {unasked}"] if unasked else []
@@ -149,6 +169,17 @@ def export(folder: Path) -> None:
     with a_hub() as hub:
         for file in hub.mappings.export(folder):
             say(str(file))
+
+
+def suggested(hub: Hub, event: str, connection: str, object: str, source: str, name: str) -> Draft:
+    """A draft. Raises ConfigError where it cannot be, ConnectorError where the CRM does not say what it is."""
+    for one in (connection, source):
+        if one != "any" and one not in hub.connections:
+            raise ConfigError(f'there is no connection "{one}"{nearest(one, hub.connections)}')
+    return suggestion(
+        event, hub.connections[connection], object, Asked(), name=name, source=source, country=hub.config.country,
+        zone=hub.config.zone,
+    )  # fmt: skip
 
 
 def _why(version: Published) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from functools import partial
 
@@ -46,6 +46,14 @@ class Asking:
     def begin(self, lookups: Mapping[str, Sequence[Lookup]]) -> Asked:
         """Ask each connection its lookups, all at once."""
         return Asked(self._lines, {name: self._connections[name] for name in lookups}, lookups)
+
+    def ask_beside(self, name: str, lookups: Sequence[Lookup], heard: Callable[[], None]) -> None:
+        """Ask with nobody waiting; `heard` is called when the connection has answered."""
+        try:
+            question = self._lines[name].ask(partial(_found, self._connections[name], lookups))
+        except LineHangs:
+            return
+        question.answer.add_done_callback(lambda answer: heard() if answer.exception() is None else None)
 
     def close(self) -> None:
         """Let the lines go."""

@@ -14,6 +14,7 @@ from typing import Literal
 from hub.model import Match, Record
 
 Policy = Literal["choose", "newest", "oldest"]
+Source = Literal["live", "directory", "hub"]  # the CRM itself, the directory, or what the hub has just written
 POLICIES: tuple[Policy, ...] = ("choose", "newest", "oldest")
 RULES = ("person_of_account", "open_case", "last_contact", "owner", "objects", "connections")
 
@@ -62,6 +63,8 @@ class Candidate:
     company: bool
     match: Match
     by: str = "phone"  # key, phone or email
+    source: Source = "live"
+    fresh_at: datetime | None = None  # since when it holds; None: now
 
     @property
     def account(self) -> tuple[str, str, str] | None:
@@ -110,6 +113,18 @@ def choice(candidates: Sequence[Candidate], table: Table, asked: Asked) -> Choic
             rest = tuple(c for c in candidates if c is not left[0])
             return Choice(left[0], rule.word, _WHY[rule.word], rest)
     return _by_policy(candidates, left, table.many)
+
+
+def facts_asked(made: Choice, table: Table) -> frozenset[str]:
+    """What a choice among several has asked of the records, of all that a directory may not keep."""
+    if made.rule in ("only", "shared_line"):
+        return frozenset()
+    words = [rule.word for rule in table.rules]
+    return frozenset(words[: words.index(made.rule) + 1] if made.rule in words else words) & {
+        "open_case",
+        "last_contact",
+        "owner",
+    }
 
 
 def _by_policy(candidates: Sequence[Candidate], left: list[Candidate], policy: Policy) -> Choice:

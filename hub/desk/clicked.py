@@ -19,10 +19,11 @@ from typing import Any
 
 from hub.config import Config
 from hub.connections import Connection, Connections
-from hub.desk.asking import Asking
+from hub.desk.by_policy import ByPolicy
 from hub.desk.caller import read_number
 from hub.desk.dial_plan import DialPlan, DialRefused
 from hub.errors import nearest
+from hub.flow.merged import Merged
 from hub.model import PERSON, Clicked, Lookup, Record
 from hub.phone import e164
 
@@ -41,8 +42,11 @@ class Link:
 class Links:
     """Ties numbers to records."""
 
-    def __init__(self, connections: Connections, asking: Asking, config: Config, plan: DialPlan) -> None:
+    def __init__(
+        self, connections: Connections, asking: ByPolicy, config: Config, plan: DialPlan, merged: Merged
+    ) -> None:
         self._connections, self._asking, self._config, self._plan = connections, asking, config, plan
+        self._merged = merged
 
     def link(self, to: str, clicked: Clicked | None, platform: Connection) -> Link:
         """Read `to` by the record's country and tie it. Raises DialRefused."""
@@ -50,17 +54,22 @@ class Links:
         if clicked is None:
             return self._unclicked(_e164(to, site))
         crm = self._crm(clicked)
+        clicked = self._merged.clicked(clicked)
         found = self._find(crm, Lookup(clicked.object, "id", clicked.id))
         if found is None:
             return Link(_e164(to, site), clicked, f"{crm.name} did not answer: the record was not checked")
         record = next(iter(found), None)
         if record is None:
             raise DialRefused("no-record", f"There is no {clicked.object} {clicked.id} in {crm.name}.")
+        note = ""
+        if record.id.casefold() != clicked.id.casefold():
+            note = f"{clicked.object} {clicked.id} is merged into {record.object} {record.id}: tied to that"
+            clicked = Clicked(connection=crm.name, object=record.object, id=record.id)
         country = self._country(crm, record) or site
         number = _e164(to, country)
         self._refuse_opted_out(record)
         if _holds(record, number, country) or not _is_person(crm, record):
-            return Link(number, clicked)
+            return Link(number, clicked, note)
         return self._rematched(crm, clicked, number)
 
     def _unclicked(self, number: str) -> Link:
@@ -107,7 +116,10 @@ class Links:
         answers, _ = asked.answers(time.monotonic() + CRM_SECONDS)
         if crm.name in asked.refused:
             raise DialRefused("no-record", f"{crm.name} does not know that record: {asked.refused[crm.name]}")
-        return tuple(answers[crm.name][0]) if crm.name in answers else None
+        if crm.name not in answers:
+            return None
+        self._merged.learn(crm.name, [lookup], answers[crm.name])
+        return tuple(answers[crm.name][0])
 
     def _country(self, crm: Connection, record: Record) -> str:
         """The record's own country, or else its account's."""

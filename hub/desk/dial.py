@@ -23,11 +23,14 @@ from hub.clock import now_ms
 from hub.config import Config
 from hub.connections import Connection, Connections
 from hub.desk.asking import Asking
+from hub.desk.by_policy import ByPolicy
 from hub.desk.clicked import Link, Links
 from hub.desk.dial_plan import DialRefused, KeyReused, dial_plan
 from hub.desk.line import Line, LineHangs
 from hub.desk.own_numbers import OwnNumbers
 from hub.errors import ConnectorError, UnknownOutcome, nearest
+from hub.flow.directory.known import Directory
+from hub.flow.merged import Merged
 from hub.model import Clicked, DialReceipt, DialRequest
 from hub.store import desk
 from hub.store.database import Store
@@ -69,11 +72,15 @@ class Dialer:
         config: Config,
         own: OwnNumbers | None = None,
         asking: Asking | None = None,
+        directory: Directory | None = None,
     ) -> None:
         self.plan = dial_plan(config)
         self._store, self._connections = store, connections
         self._own = own or OwnNumbers(store, config)
-        self._links = Links(connections, asking or Asking(connections), config, self.plan)
+        if directory is not None:
+            self.plan.check_directory(directory.plan)
+        road = ByPolicy(asking or Asking(connections), directory, "dial")
+        self._links = Links(connections, road, config, self.plan, Merged(store))
         self._lines = {c.name: Line(f"dial-{c.name}", max(8, c.config.concurrency)) for c in connections.that("dial")}
 
     def dial(

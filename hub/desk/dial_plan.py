@@ -7,6 +7,7 @@ from typing import Any
 
 from hub.config import Config
 from hub.errors import ConfigError, PatchbayError, nearest
+from hub.language.directory import DirectoryPlan
 from hub.phone import digits, is_extension, is_premium, is_withheld
 
 
@@ -34,6 +35,19 @@ class DialPlan:
     answer_seconds: float = 10.0  # how long the person who clicked waits for the platform
     country_fields: tuple[str, ...] = ("country", "country_code")  # where a record keeps its ISO code
     do_not_call_fields: tuple[str, ...] = ("do_not_call",)
+
+    def check_directory(self, directory: DirectoryPlan) -> None:
+        """Raise ConfigError where the directory may say whose number it is and could not say that it must not be called."""
+        for name, declared in directory.connections.items():
+            if declared.policies["dial"] == "live":
+                continue
+            for one in declared.objects.values():
+                if not any(one.keeps([field]) for field in self.do_not_call_fields):
+                    wanted = " or ".join(f"row.{field}" for field in self.do_not_call_fields)
+                    what = (
+                        f"{name}: `dial: {declared.policies['dial']}` needs {wanted} among the `fields` of {one.object}"
+                    )
+                    raise ConfigError(f"{what}: else nobody would see who must not be called", file=directory.file)
 
     def refuse_as_typed(self, to: str) -> None:
         """Raise DialRefused for what is no outside number at all."""

@@ -1,4 +1,4 @@
-"""Who is calling? Asks every CRM at once under one deadline and answers one record, several, or none.
+"""Who is calling? Asks every CRM, or its directory, all at once under one deadline and answers one record, several, or none.
 
 An attached CRM key wins over the number, the number over the e-mail address. The record on which a call was clicked wins
 over them all. `none` with silent connections means "nobody known so far": its url is then a search, not a new record, for
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Literal
 
 import structlog
@@ -19,12 +20,15 @@ from hub.clock import from_ms, now, now_ms
 from hub.config import Config
 from hub.connections import Connection, Connections
 from hub.desk.asking import Answer, Asking, Silent
+from hub.desk.by_policy import ByPolicy, Since
 from hub.desk.caller import Ask, Caller, caller_of
-from hub.desk.choice import Asked, Candidate, Choice, choice
+from hub.desk.choice import Asked, Candidate, Choice, Source, choice, facts_asked
 from hub.desk.own_numbers import OwnNumbers
 from hub.desk.rules import table_of
 from hub.desk.ways import Ways
 from hub.errors import ConfigError, PatchbayError, nearest
+from hub.flow.directory.known import Directory
+from hub.flow.merged import Merged
 from hub.model import PERSON, Account, Lookup, Match, Record
 from hub.phone import e164
 from hub.store import desk
@@ -48,7 +52,11 @@ class Matched(Struct, frozen=True, kw_only=True):
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """One record of the answer. `rule` is the table's rule that chose it, `why` says it in words."""
+    """One record of the answer. `rule` is the table's rule that chose it, `why` says it in words.
+
+    `source`: the CRM itself (live), the directory, or the hub's own memory of what it has just written (hub); the record
+    was so at `fresh_at`.
+    """
 
     connection: str
     object: str
@@ -59,6 +67,8 @@ class Found(Struct, frozen=True, kw_only=True):
     matched: Matched
     rule: str
     why: str
+    source: Source
+    fresh_at: datetime
 
 
 class Pop(Struct, frozen=True, kw_only=True):
@@ -83,13 +93,16 @@ class ScreenPop:
         config: Config,
         own: OwnNumbers | None = None,
         asking: Asking | None = None,
+        directory: Directory | None = None,
     ) -> None:
         self.table = table_of(config)
         self.own = own or OwnNumbers(store, config, self.table)
         self.asking = asking or Asking(connections)
         self._store, self._connections, self._config = store, connections, config
+        self._merged = Merged(store)
         self._ways = Ways(connections, config, self.table)
-        able = [connection.name for connection in connections.that("find") if connection.manifest.people]
+        self._directory, self._road = directory, ByPolicy(self.asking, directory, "screen_pop")
+        able = [name for name, one in connections.items() if one.manifest.people and self._may_ask(one)]
         for name in self.table.connections:
             if name not in able:
                 known = nearest(name, able) or "; those that can: " + (", ".join(able) or "none")
@@ -101,11 +114,21 @@ class ScreenPop:
         began = time.monotonic()
         asked, platform = self._asked(ask.connection)
         caller = caller_of(ask, platform, self.own, self._store, self._config)
-        lookups = {name: self._lookups(name, caller) for name in asked}
-        under_way = self.asking.begin(lookups)
+        lookups = {name: self._merged.followed(name, self._lookups(name, caller)) for name in asked}
+        under_way = self._road.begin(lookups)
         fresh = self._fresh(asked, caller)  # while the CRMs think
-        answers, silent = under_way.answers(began + self.table.deadline)
-        tiers = self._tiers(lookups, answers, fresh, caller)
+        deadline = began + self.table.deadline
+        answers, silent = under_way.answers(deadline)
+        since = under_way.since
+        for name, answer in answers.items():
+            if name not in since:
+                self._merged.learn(name, lookups[name], answer)
+        tiers = self._tiers(lookups, answers, since, fresh, caller)
+        unsure = self._unsure(tiers, caller, asked)
+        if unsure:
+            live = self._road.once_more(unsure, lookups, deadline)
+            since = {name: held for name, held in since.items() if name not in live}
+            tiers = self._tiers(lookups, answers | live, since, fresh, caller)
         made = self._answer(ask, caller, tiers, asked, silent)
         return replace(made, silent=silent, took_ms=round((time.monotonic() - began) * 1000, 1))
 
@@ -131,11 +154,14 @@ class ScreenPop:
                 f'there is no connection "{name}"{nearest(name, self._connections) or "; known: " + known}'
             )
         connection = self._connections[name]
-        if connection.can("find") and connection.manifest.people:
+        if connection.manifest.people and self._may_ask(connection):
             return (name,), None
         return self._crms, connection
 
     # --- what matches ----------------------------------------
+
+    def _may_ask(self, connection: Connection) -> bool:
+        return connection.can("find") or self._road.policy(connection.name) == "only"
 
     def _lookups(self, name: str, caller: Caller) -> list[Lookup]:
         clicked = caller.clicked
@@ -146,6 +172,7 @@ class ScreenPop:
         self,
         lookups: Mapping[str, Sequence[Lookup]],
         answers: Mapping[str, Answer],
+        since: Mapping[str, Since],
         fresh: Sequence[Candidate],
         caller: Caller,
     ) -> dict[str, list[Candidate]]:
@@ -153,7 +180,7 @@ class ScreenPop:
         tiers: dict[str, list[Candidate]] = {"clicked": [], "key": [], "phone": [], "email": []}
         seen: set[tuple[str, str, str]] = set()
         every = [
-            self._candidate(name, lookup, record)
+            self._candidate(name, lookup, record, since.get(name))
             for name, answer in answers.items()
             for lookup, records in zip(lookups[name], answer, strict=True)
             for record in records
@@ -166,10 +193,31 @@ class ScreenPop:
                     matching.append(candidate)
         return tiers
 
-    def _candidate(self, name: str, lookup: Lookup, record: Record) -> Candidate:
+    def _candidate(self, name: str, lookup: Lookup, record: Record, since: Since | None) -> Candidate:
         by = "clicked" if lookup.object != PERSON else "key" if lookup.by == "id" else lookup.by
         match = record.match or Match(lookup.by, lookup.value)
-        return Candidate(name, record, record.object == self._connections[name].manifest.company, match, by)
+        company = record.object == self._connections[name].manifest.company
+        if since is None:
+            return Candidate(name, record, company, match, by)
+        return Candidate(name, record, company, match, by, "directory", since[record.object, record.id])
+
+    def _unsure(self, tiers: Mapping[str, list[Candidate]], caller: Caller, asked: Sequence[str]) -> list[str]:
+        """The connections whose several records the directory tells, without what the table's rules have asked of them."""
+        candidates = next(iter(self._usable(tiers, caller).values()), [])
+        made = choice(candidates, self.table, Asked(caller.agent, asked, now())) if len(candidates) > 1 else None
+        facts = facts_asked(made, self.table) if made is not None else frozenset()
+        lacking = [c.connection for c in candidates if c.source == "directory" and not facts <= self._keeps(c)]
+        return list(dict.fromkeys(lacking))
+
+    def _keeps(self, candidate: Candidate) -> frozenset[str]:
+        """The rules whose question the directory answers for such a record."""
+        assert self._directory is not None
+        declared = self._directory.declared(candidate.connection, candidate.record.object)
+        return frozenset() if declared is None else declared.facts
+
+    def _usable(self, tiers: Mapping[str, list[Candidate]], caller: Caller) -> dict[str, list[Candidate]]:
+        """The matches that may count, the strongest first: a number that is ours is nobody's."""
+        return {name: found for name, found in tiers.items() if found and not (name == "phone" and caller.learned_own)}
 
     def _fresh(self, asked: Sequence[str], caller: Caller) -> list[Candidate]:
         """What the hub itself just created, for the CRM's own index may not know it yet."""
@@ -185,7 +233,7 @@ class ScreenPop:
             record = Record(object=row.object, id=row.record_id, title=row.title, url=row.url, created_at=created)
             match = Match(by, row.phone if by == "phone" else row.email)
             company = row.object == self._connections[row.connection].manifest.company
-            made.append(Candidate(row.connection, record, company, match, by))
+            made.append(Candidate(row.connection, record, company, match, by, "hub", created))
         return made
 
     # --- the answer ----------------------------------------
@@ -205,9 +253,7 @@ class ScreenPop:
                 "under own_numbers.never of screen_pop.yaml"
             )
             log.warning("a learned own number is carried by CRM records", records=len(tiers["phone"]))
-        usable = {
-            name: found for name, found in tiers.items() if found and not (name == "phone" and caller.learned_own)
-        }
+        usable = self._usable(tiers, caller)
         if caller.key and "key" not in usable:
             reasons.append("no record has the attached key")
         if not usable:
@@ -251,6 +297,8 @@ class ScreenPop:
             matched=Matched(object=record.object, field=match.field, value=match.value),
             rule=made.rule,
             why=made.why,
+            source=candidate.source,
+            fresh_at=candidate.fresh_at or now(),
         )
 
 

@@ -1,52 +1,123 @@
-"""Does a mapping agree with the systems that it names? Compared with the configured connections and the CRM's `describe`."""
+"""Does a mapping agree with the systems that it names? Compared with the configured connections and the CRM's `describe`.
+
+Where the descriptions come from is the caller's: asked now (`check --live`, drift), or as the CRM described itself last.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from hub.connections import Connection, Connections
-from hub.contract import Describes, Finds, Writes
-from hub.errors import ConnectorError, nearest
+from hub.contract import Describes, Finds, Pages, Writes
+from hub.errors import ConnectorError, NotFound, nearest
+from hub.flow.against import (
+    Disagreement,
+    against_fields,
+    against_lookup_keys,
+    against_reading,
+    against_references,
+    against_rights,
+)
+from hub.flow.described import Asked
+from hub.flow.lists.members import NUMBER
 from hub.language.mapping import Mapping, TargetSpec
 from hub.language.yaml_source import Document, read_yaml
-from hub.model import PERSON, Description, Field
+from hub.model import PERSON, Description
 
-RECORD_ID = "id"  # as a target's key: the record's own id
-Disagreement = tuple[int, str]  # (line in the mapping's text, what is wrong)
+__all__ = ["Descriptions", "Disagreement", "compared", "disagreements", "list_disagreements", "notes", "objects_of",
+           "shared_records"]  # fmt: skip
+
+
+class Descriptions(Protocol):
+    """Where descriptions come from. Both raise ConnectorError; None and () stand for: not known here."""
+
+    def objects(self, connection: Connection) -> Sequence[str]: ...
+
+    def describe(self, connection: Connection, object: str) -> Description | None: ...
 
 
 def disagreements(mapping: Mapping, connections: Connections) -> tuple[list[Disagreement], str]:
-    """What does not fit, and why the CRM could not be asked (empty where it was)."""
+    """What does not fit with what the CRM is now, and why it could not be asked (empty where it was)."""
+    found, unasked = compared(mapping, connections, Asked())
+    return [one for one in found if one.grave], unasked
+
+
+def compared(mapping: Mapping, connections: Connections, described: Descriptions) -> tuple[list[Disagreement], str]:
+    """What does not fit or may not, and why it could not be compared with the CRM (empty where it was)."""
     text = read_yaml(mapping.text, mapping.file)
     found = list(_unknown_sources(mapping, connections, text))
+    found += _wrong_list(mapping, connections, described)
     target = connections.get(mapping.target.connection)
     if target is None:
-        name = mapping.target.connection
-        found.append(
-            (text.line(("target", "connection")), f'there is no connection "{name}"{nearest(name, connections)}')
-        )
+        name, line = mapping.target.connection, text.line(("target", "connection"))
+        found.append(Disagreement(line, f'there is no connection "{name}"{nearest(name, connections)}', "connection"))
         return found, ""
-    if not isinstance(target.connector, Writes):
-        what = f"{target.name} ({target.manifest.title}) cannot be written to"
-        found.append((text.line(("target", "connection")), what))
-    if mapping.resolve and not isinstance(target.connector, Finds):
-        found.append((text.line(("resolve",)), f"{target.name} ({target.manifest.title}) cannot find records"))
+    found += _against_verbs(mapping, target, text)
     if not isinstance(target.connector, Describes):
         return found, ""
     try:
-        found += _against_objects(mapping, target.connector.objects(), target, text)
-        found += _against_keys(target.connector, text)
-        if mapping.target.write in target.connector.objects():
-            found += _against_fields(mapping, target.connector.describe(mapping.target.write), text)
+        found += _against_crm(mapping, target, described, text)
+        return found, ""
+    except _NotKnown as unknown:
+        return found, f"{target.name} has not described {unknown} yet; --live asks it"
     except ConnectorError as error:
         return found, f"{target.name}: {error}"
-    return found, ""
 
 
-def shared_records(mapping: Mapping, others: Iterable[Mapping]) -> list[Disagreement]:
+class _NotKnown(Exception):
+    """The object has not been described yet."""
+
+
+def objects_of(mapping: Mapping, connection: str) -> tuple[str, ...]:
+    """The objects of a connection that a mapping speaks of: what it writes, what it looks up, the list that it pulls."""
+    named = []
+    if mapping.target.connection == connection:
+        named += [mapping.target.write, *(one.object for one in mapping.resolve if one.object != PERSON)]
+    if mapping.source.contact_list is not None and connection in mapping.source.connections:
+        named.append(mapping.source.contact_list.object)
+    return tuple(dict.fromkeys(named))
+
+
+def list_disagreements(mapping: Mapping, source: Connection, described: Descriptions) -> list[Disagreement]:
+    """What does not fit of the list that a mapping pulls from `source`. A row may have more than its object describes, so a
+    field that is not described may go well. Raises ConnectorError."""
+    wanted = mapping.source.contact_list
+    if wanted is None or not isinstance(source.connector, Describes):
+        return []
+    text, objects = read_yaml(mapping.text, mapping.file), described.objects(source)
+    line = text.line(("source", "list"))
+    if objects and wanted.object not in objects:
+        what = f'{source.name} has no object "{wanted.object}"{nearest(wanted.object, objects)}'
+        return [Disagreement(line, what, "object", detail=wanted.object)]
+    object = described.describe(source, wanted.object)
+    known = [field.name for field in object.fields] if object is not None else mapping.member_fields
+    return [
+        Disagreement(line, f"member.{name} is not described as a field of {wanted.object}", "unread", name, grave=False)
+        for name in sorted(mapping.member_fields)
+        if name not in known and name != NUMBER
+    ]
+
+
+def _wrong_list(mapping: Mapping, connections: Connections, described: Descriptions) -> Iterator[Disagreement]:
+    """What is surely wrong with the list that a mapping pulls."""
+    for name in mapping.source.connections if mapping.source.contact_list is not None else ():
+        source, line = connections.get(name), read_yaml(mapping.text, mapping.file).line(("source", "connection"))
+        if source is None:
+            continue
+        if not isinstance(source.connector, Pages):
+            yield Disagreement(line, f"{name} ({source.manifest.title}) has no lists to pull", "verb", detail="pages")
+            continue
+        try:
+            yield from (one for one in list_disagreements(mapping, source, described) if one.grave)
+        except ConnectorError:
+            continue  # its own schedule says so
+
+
+def shared_records(mapping: Mapping, others: Iterable[Mapping]) -> list[tuple[int, str]]:
     """Where another mapping writes the same record for the same thing: a record's key is the interaction's own, so two
-    mappings with one target object and key write one record, and what both write is the later one's. It may be meant."""
+    mappings with one target object and key write one record, and what both write is the later one's. It may be meant.
+    Each with its line."""
     text = read_yaml(mapping.text, mapping.file)
     found = []
     for other in others:
@@ -118,78 +189,65 @@ def _unknown_sources(mapping: Mapping, connections: Connections, text: Document)
     for name in mapping.source.connections:
         if name not in connections:
             line = text.line(("source", "connection"))
-            yield line, f'there is no connection "{name}"{nearest(name, connections)}'
+            yield Disagreement(line, f'there is no connection "{name}"{nearest(name, connections)}', "connection")
 
 
-def _against_objects(mapping: Mapping, objects: Any, target: Connection, text: Document) -> Iterator[Disagreement]:
+def _against_verbs(mapping: Mapping, target: Connection, text: Document) -> Iterator[Disagreement]:
+    who = f"{target.name} ({target.manifest.title})"
+    if not isinstance(target.connector, Writes):
+        yield Disagreement(text.line(("target", "connection")), f"{who} cannot be written to", "verb")
+    if isinstance(target.connector, Finds):
+        return
+    if mapping.resolve:
+        yield Disagreement(text.line(("resolve",)), f"{who} cannot find records", "verb")
+    if mapping.target.update == "owned":
+        what = f"{who} cannot find records, and `update: owned` looks at what is there"
+        yield Disagreement(text.line(("target", "update")), what, "verb")
+
+
+def _against_crm(
+    mapping: Mapping, target: Connection, described: Descriptions, text: Document
+) -> Iterator[Disagreement]:
+    objects = described.objects(target)
+    found = list(_against_objects(mapping, objects, target, text)) if objects else []
+    yield from found
+    wrong = {one.detail for one in found if one.code == "object"}
+    for one in mapping.resolve:
+        if one.object != PERSON and one.object not in wrong:
+            object = _description(described, target, one.object)
+            yield from against_lookup_keys(one.name, object, text)
+            yield from against_reading(one, object, text)
+    if mapping.target.write in wrong:
+        return
+    try:
+        object = _description(described, target, mapping.target.write)
+    except NotFound as gone:
+        yield Disagreement(text.line(("target", "write")), str(gone), "object", detail=mapping.target.write)
+        return
+    yield from against_rights(mapping, object, target, text)
+    yield from against_fields(mapping, object, text)
+    yield from against_references(mapping, object, text)
+
+
+def _description(described: Descriptions, target: Connection, object: str) -> Description:
+    found = described.describe(target, object)
+    if found is None:
+        raise _NotKnown(object)
+    return found
+
+
+def _against_objects(
+    mapping: Mapping, objects: Sequence[str], target: Connection, text: Document
+) -> Iterator[Disagreement]:
+    def unknown(name: str, *at: str) -> Disagreement:
+        what = f'{target.name} has no object "{name}"{nearest(name, objects)}'
+        return Disagreement(text.line(at), what, "object", detail=name)
+
     if mapping.target.write not in objects:
-        line = text.line(("target", "write"))
-        yield line, f'{target.name} has no object "{mapping.target.write}"{nearest(mapping.target.write, objects)}'
+        yield unknown(mapping.target.write, "target", "write")
     for resolve in mapping.resolve:
         if resolve.object not in (*objects, PERSON):
-            line = text.line(("resolve", resolve.name))
-            yield line, f'{target.name} has no object "{resolve.object}"{nearest(resolve.object, objects)}'
+            yield unknown(resolve.object, "resolve", resolve.name)
         for name in resolve.many.objects:
             if name not in objects:
-                line = text.line(("resolve", resolve.name, "many"))
-                yield line, f'{target.name} has no object "{name}"{nearest(name, objects)}'
-
-
-def _against_keys(crm: Describes, text: Document) -> Iterator[Disagreement]:
-    """Each `key: { field: … }` by which a record is looked up."""
-    for name, words in ((text.value or {}).get("resolve") or {}).items():
-        ways = words["by"] if isinstance(words["by"], list) else [words["by"]]
-        for key in (way["key"] for way in ways if isinstance(way.get("key"), dict)):
-            if key.get("field") and words["find"] in crm.objects():
-                described = crm.describe(words["find"])
-                yield from ((text.line(("resolve", name)), what) for what in _against_key(key["field"], described))
-
-
-def _against_key(key: str, described: Description) -> Iterator[str]:
-    """What is wrong with `key` as what names one record; where the CRM tells no unique fields, any may be one."""
-    known = [field.name for field in described.fields]
-    unique = [field.name for field in described.fields if field.unique]
-    if key not in known:
-        yield f'{described.object} has no field "{key}"{nearest(key, known)}'
-    elif unique and key not in unique:
-        yield f"{described.object}.{key} is not unique, so it is no key; unique: {', '.join(unique)}"
-
-
-def _against_fields(mapping: Mapping, described: Description, text: Document) -> Iterator[Disagreement]:
-    known = {field.name: field for field in described.fields}
-    key = mapping.target.key
-    if key != RECORD_ID:
-        yield from ((text.line(("target", "key")), what) for what in _against_key(key, described))
-    written = (text.value or {}).get("fields") or {}
-    for name in mapping.fields:
-        line = text.line(("fields", name))
-        field = known.get(name)
-        if field is None:
-            yield line, f'{described.object} has no field "{name}"{nearest(name, known)}'
-        elif not field.writable:
-            yield line, f"{described.object}.{name} cannot be written"
-        else:
-            yield from ((line, what) for what in _against_field(field, written.get(name)))
-    if key == RECORD_ID:
-        return  # it names a record that is there, so what a new one needs is not asked for
-    for field in described.fields:
-        if field.required and field.name not in mapping.fields and field.name != key and field.writable:
-            yield text.line(("fields",)), f"{described.object}.{field.name} is required there and not in this mapping"
-
-
-def _against_field(field: Field, written: Any) -> Iterator[str]:
-    """What is wrong with how one field is written, as far as it can be told without facts."""
-    if not isinstance(written, dict):
-        return
-    choose = written.get("choose")
-    literals = [written[word] for word in ("value", "otherwise") if word in written]
-    literals += list(choose.values()) if isinstance(choose, dict) else []
-    for literal in literals:
-        if field.picklist and str(literal) not in field.picklist:
-            close = nearest(str(literal), field.picklist) or f"; it takes: {', '.join(field.picklist)}"
-            yield f'{field.name} does not take "{literal}"{close}'
-        elif field.max_length and isinstance(literal, str) and len(literal) > field.max_length:
-            yield f"{field.name} takes {field.max_length} characters, and this value has {len(literal)}"
-    longest = written.get("max")
-    if isinstance(longest, int) and field.max_length and longest > field.max_length:
-        yield f"{field.name} takes {field.max_length} characters, and max says {longest}"
+                yield unknown(name, "resolve", resolve.name, "many")

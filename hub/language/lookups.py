@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from hub import phone
 from hub.language.converters import Unfit, text_of
 from hub.language.paths import EVENT_SCOPE, LIST_SCOPE, Facts, Path, Scope
@@ -56,12 +58,15 @@ class Resolve:
     by: tuple[tuple[LookupBy, str], ...]
     many: Policy
     asks: tuple[Callable[[Facts], Lookup | None], ...] = field(repr=False)
+    fields: tuple[str, ...] = ()  # the CRM's own fields that the mapping reads of the record
 
     def lookups(self, facts: Facts) -> list[Lookup]:
         """What to ask the CRM, in order of preference; nothing where no identifier is there."""
         asked: list[Lookup] = []
         for ask in self.asks:
             lookup = ask(facts)
+            if lookup is not None and self.fields:
+                lookup = replace(lookup, fields=self.fields)
             if lookup is not None and lookup not in asked:
                 asked.append(lookup)
         return asked

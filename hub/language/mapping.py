@@ -5,17 +5,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from hub.errors import ConfigError
+from hub.errors import ConfigError, nearest
 from hub.language.conditions import Condition
 from hub.language.converters import Problem
 from hub.language.fields import FieldPlan, Lineage, Place, compile_field, cut
 from hub.language.given import Example, compile_examples
 from hub.language.lookups import Resolve, choose_one, compile_resolve, record_facts
-from hub.language.paths import EVENT_SCOPE, LIST_SCOPE, Facts
+from hub.language.paths import EVENT_SCOPE, LIST_SCOPE, MEMBER, Facts
 from hub.language.source import Source, TargetSpec, compile_source, compile_target
 from hub.language.words import group, name_of, text_at, zone_named
 from hub.language.yaml_source import Document, read_yaml
@@ -66,6 +66,7 @@ class Mapping:
         resolve: tuple[Resolve, ...],
         plans: tuple[FieldPlan, ...],
         examples: tuple[Example, ...],
+        member_fields: frozenset[str] = frozenset(),
     ) -> None:
         self.name: str = doc.value["mapping"]
         self.about: str = doc.value["about"]
@@ -79,6 +80,7 @@ class Mapping:
         self.resolve = resolve
         self.plans = plans
         self.examples = examples
+        self.member_fields = member_fields  # of a contact list: what the mapping reads of each row
         self._holds = when.holds if when else None
         self._runs = tuple((plan.name, plan.run) for plan in plans)
         self._limits = tuple((plan.name, plan.max) for plan in plans if plan.max is not None)
@@ -192,11 +194,16 @@ def compile_mapping(source: str, file: str = "", *, country: str = "", zone: str
     resolve = compile_resolve(doc, resolve_words, scope, target.connection, national)
     full = scope.with_records(one.name for one in resolve)
     plans = _plans(doc, words["fields"], Place(full, target_zone or _zone(zone), national))
+    if target.link and target.link not in (names := [plan.name for plan in plans]):
+        raise doc.error(("target", "link"), f'the mapping has no field "{target.link}"{nearest(target.link, names)}')
     for one in resolve:
         if one.name not in full.asked:
             raise doc.error(("resolve", one.name), f'"{one.name}" is looked up, and no field speaks of it')
+    own = full.own_fields
+    resolve = tuple(replace(one, fields=tuple(sorted(own[one.name]))) if one.name in own else one for one in resolve)
     examples = compile_examples(doc, words.get("examples"), full, tuple(plan.name for plan in plans), resolve)
-    return Mapping(doc, source, read, when, target, resolve, plans, examples)
+    members = frozenset(own.get(MEMBER, ())) | frozenset(read.contact_list.reads if read.contact_list else ())
+    return Mapping(doc, source, read, when, target, resolve, plans, examples, members)
 
 
 def _plans(doc: Document, value: Any, place: Place) -> tuple[FieldPlan, ...]:

@@ -28,6 +28,7 @@ class Made:
     shape: Shape
     words: str  # for "required, but nothing at …"
     value: Any = None
+    paths: tuple[Path, ...] = ()  # of `from`
 
 
 def made_of(doc: Document, at: At, words: dict[str, Any], scope: Scope, short: bool) -> Made:
@@ -67,7 +68,8 @@ def _from(doc: Document, at: At, value: Any, scope: Scope, short: bool) -> Made:
                 return path.text, found
         return paths[0].text, None
 
-    return Made(_first(paths), trace, _shared(paths), " or ".join(path.text for path in paths))
+    words = " or ".join(path.text for path in paths)
+    return Made(_first(paths), trace, _shared(paths), words, paths=tuple(paths))
 
 
 def _first(paths: Sequence[Path]) -> Getter:

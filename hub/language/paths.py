@@ -23,6 +23,7 @@ Getter = Callable[[Facts], Any]
 Kind = Literal["text", "number", "boolean", "time", "list", "group", "free"]
 
 MAX_STEPS = 12
+MEMBER = "member"  # the row of a contact list
 _STEP = re.compile(r'([A-Za-z_][A-Za-z0-9_-]*|-1|[0-9]{1,3})|"([^"\n]+)"')
 
 
@@ -40,6 +41,7 @@ class Shape:
     item: Shape | None = None
     default: Any = None  # what an absent part of a present group stands for
     free_parts: bool = False  # parts beyond the named ones may be asked for
+    whole: bool = False  # of a number: it never has decimals
 
 
 FREE = Shape("free", free_parts=True)
@@ -82,6 +84,9 @@ class Scope:
         self.roots = dict(roots)
         self.later = frozenset(later)
         self.asked: set[str] = set()  # the first words of all paths that were compiled
+        self.own_fields: dict[
+            str, set[str]
+        ] = {}  # by resolved name or MEMBER, the CRM's own fields that paths speak of
 
     def with_records(self, names: Iterable[str]) -> Scope:
         """This scope and resolved names in it."""
@@ -107,6 +112,8 @@ class Scope:
             raise PathError(f'"{parts[0]}" is looked up after `when` has decided, so `when` cannot ask it')
         if shape is None:
             raise PathError(self._unknown(parts, 0, self.roots))
+        if len(parts) > 1 and (parts[0] == MEMBER or (shape is RECORD and parts[1] not in RECORD.parts)):
+            self.own_fields.setdefault(parts[0], set()).add(parts[1])
         getter, taken = _root(parts[0], shape.default), 1
         while taken < len(parts):
             shape = self._next(shape, parts, taken)
@@ -251,7 +258,7 @@ def _shape(annotation: Any, default: Any = None) -> Shape:
     if isinstance(annotation, type) and issubclass(annotation, Struct):
         return Shape("group", parts=_parts(annotation))
     kinds: dict[Any, Kind] = {str: "text", bool: "boolean", int: "number", float: "number", datetime: "time"}
-    return Shape(kinds[annotation], default=default)
+    return Shape(kinds[annotation], default=default, whole=annotation is int)
 
 
 def _parts(struct: type[Struct], without: tuple[str, ...] = ()) -> dict[str, Shape]:
@@ -284,4 +291,4 @@ def _a(kind: Kind) -> str:
 
 
 EVENT_SCOPE = Scope(_parts(model.Facts, without=("held_since",)))  # held_since is the fold's own
-LIST_SCOPE = Scope({"member": FREE, "campaign": FREE})
+LIST_SCOPE = Scope({MEMBER: FREE, "campaign": FREE})

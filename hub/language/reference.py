@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from hub.language.bounded import FILTERS, LONGEST, TESTS
 from hub.language.conditions import OPERATORS
 from hub.language.converters import CONVERTERS
+from hub.language.directory import CONNECTION_WORDS, OBJECT_WORDS, POLICIES
 from hub.language.expressions import MAX_DEPTH, MAX_PARTS, MAX_SOURCE
 from hub.language.fields import WORDS as FIELD_WORDS
 from hub.language.given import OUTCOMES
@@ -66,6 +67,12 @@ characters.
 """
 
 
+_DIRECTORY = """\
+Under `connections`, by name, what is declared for each; under `objects`, by the object's name in the CRM, how its rows are
+read. Rows are `row.*`, as the CRM's page gives them; a value is written like a field of a mapping.
+"""
+
+
 def reference() -> str:
     """The manual as Markdown."""
     return "\n".join(
@@ -110,6 +117,11 @@ def reference() -> str:
             "A resolved name has these, and beyond them the CRM's own fields by their names:\n",
             _paths((f"caller.{word}", part) for word, part in _record()),
             "A contact list's mapping reads `member.*`, as the CRM's page gives it, and `campaign.*`.\n",
+            "## The customer directory: `config/directory.yaml`\n",
+            _DIRECTORY,
+            _words(CONNECTION_WORDS),
+            _table(("policy", "who answers"), [(str(name), about) for name, about in POLICIES.items()]),
+            _words(OBJECT_WORDS),
         ]
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
@@ -12,11 +12,14 @@ from apscheduler.triggers.cron import CronTrigger
 from hub import model
 from hub.errors import nearest
 from hub.language.conditions import Condition, compile_condition
-from hub.language.paths import LIST_SCOPE, Path, Scope
+from hub.language.paths import LIST_SCOPE, MEMBER, Path, Scope, steps
 from hub.language.words import At, country_code, country_of, group, path_at, right_word, seconds_of, text_at, zone_of
 from hub.language.yaml_source import Document
 
 Lane = Literal[0, 1, 2]
+Mode = Literal["incremental", "once", "append"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+RECORD_ID = "id"  # as a target's key: the record's own id, so one that is there is written to
 LANES: dict[str, Lane] = {"interactive": 0, "wrap_ups": 1, "lists": 2}
 
 EVENT_WORDS = {
@@ -46,6 +49,9 @@ TARGET_WORDS = {
     "zone": "the time zone of `as: date` and `as: datetime`",
     "country": "the ISO code by which numbers without + are read",
     "update": "`all`, or `owned`: what a person changed in the CRM meanwhile stays",
+    "mode": "`incremental`: created early and changed later (the default); `once`: one write when the interaction is final; "
+    "`append`: no record is changed, each later state is a new one with the key `<key>/n`",
+    "link": "with `mode: append`, the text field in which a later record says which one it goes on from",
     "lane": "`interactive`, `wrap_ups` or `lists`: what goes first",
     "options": "what the connector wants to know beyond that",
 }
@@ -65,6 +71,12 @@ class ListSource:
     do_not_call: Path | None
     phone: tuple[Path, ...]  # in order of preference
     country: Path | str | None  # an ISO code for all, or a path; called, it gives "" where nothing is there
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The member's fields by which it is decided who may be called."""
+        paths = [path for path in (self.consent, self.do_not_call, *self.phone, self.country) if isinstance(path, Path)]
+        return tuple(steps(path.text)[1] for path in paths if path.root == MEMBER and len(steps(path.text)) > 1)
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,8 @@ class TargetSpec:
     country: str | None = None
     update: Literal["all", "owned"] = "all"
     lane: Lane = 1
+    mode: Mode = "incremental"
+    link: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -131,7 +145,31 @@ def compile_target(doc: Document, value: Any, listed: bool) -> tuple[TargetSpec,
     options = value.get("options", {})
     if not isinstance(options, dict):
         raise doc.error((*at, "options"), "`options` is a group")
-    return TargetSpec(connection, write, key, zone.key if zone else None, country, update, LANES[lane], options), zone
+    mode, link = _mode(doc, at, value, listed)
+    spec = TargetSpec(
+        connection, write, key, zone.key if zone else None, country, update, LANES[lane], mode, link, options
+    )
+    return spec, zone
+
+
+def _mode(doc: Document, at: At, value: dict[str, Any], listed: bool) -> tuple[Mode, str]:
+    mode: Mode = value.get("mode", "incremental")
+    if mode not in MODES:
+        raise doc.error((*at, "mode"), f'there is no mode "{mode}"{right_word(mode, MODES)}')
+    if mode == "append" and "link" not in value:
+        raise doc.error((*at, "mode"), "`mode: append` needs `link`, the text field that says which record goes before")
+    if "link" in value and mode != "append":
+        raise doc.error((*at, "link"), "`link` is for `mode: append`")
+    if mode != "incremental":
+        if listed:
+            raise doc.error((*at, "mode"), f"`mode: {mode}` is for interactions; a list is kept in step")
+        if value["key"] == RECORD_ID:
+            raise doc.error((*at, "mode"), f"`mode: {mode}` makes records, and `key: id` names one that is there")
+        if value.get("update") == "owned":
+            raise doc.error(
+                (*at, "update"), f"`update: owned` is about changing records, which `mode: {mode}` does not"
+            )
+    return mode, text_at(doc, (*at, "link"), value["link"], "`link`") if "link" in value else ""
 
 
 def _connections(doc: Document, at: At, value: Any) -> tuple[str, ...]:
@@ -187,7 +225,7 @@ def _list_source(doc: Document, at: At, value: dict[str, Any]) -> ListSource:
         object=text_at(doc, (*at, "list"), value["list"], "`list`"),
         where=where,
         every_seconds=seconds("every"),
-        cron=_cron(doc, (*at, "cron"), value["cron"]) if "cron" in value else None,
+        cron=cron_of(doc, (*at, "cron"), value["cron"]) if "cron" in value else None,
         full_every_seconds=seconds("full_every"),
         page=page,
         consent=path("consent"),
@@ -201,7 +239,8 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _cron(doc: Document, at: At, value: Any) -> str:
+def cron_of(doc: Document, at: At, value: Any) -> str:
+    """When something is done, as minute, hour, day, month and weekday. Raises ConfigError."""
     words = value.split() if isinstance(value, str) else []
     if len(words) == 5 and any(sign.isdecimal() for sign in words[4]):
         # Cron counts weekdays from Sunday, APScheduler from Monday: a name means one day everywhere.

@@ -21,6 +21,7 @@ Step = str | int
 MAX_CHARACTERS = 1_000_000
 MAX_NODES = 100_000
 MAX_DEPTH = 32
+TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 _WORDS = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
@@ -76,9 +77,10 @@ def read_yaml(text: str, file: str = "") -> Document:
         return Document(_Reader(file).document(iter(yaml.parse(text, Loader=_Loader))), file)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise ConfigError(
-            f"no readable YAML: {error.problem or error.context}", file=file, line=mark.line + 1 if mark else None
-        ) from None
+        problem = error.problem or error.context
+        # libyaml has a bound of its own, and newer ones reach it while they look ahead.
+        what = TOO_DEEP if problem == "exceeded maximum nesting depth" else f"no readable YAML: {problem}"
+        raise ConfigError(what, file=file, line=mark.line + 1 if mark else None) from None
     except (yaml.YAMLError, UnicodeError):
         raise ConfigError("no readable YAML: it holds characters that YAML does not allow", file=file) from None
 
@@ -106,7 +108,7 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         if depth > MAX_DEPTH:
-            raise self.error(event, f"nested deeper than {MAX_DEPTH} levels")
+            raise self.error(event, TOO_DEEP)
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
             raise self.error(event, f'the tag "{event.tag}" is not read here; write the plain value')
         self.count(event, 1)

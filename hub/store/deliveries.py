@@ -139,6 +139,38 @@ def sent_for(conn: Connection, subjects: Iterable[str]) -> dict[tuple[str, str],
     return found
 
 
+class Written(Struct, frozen=True, kw_only=True):
+    """One attempt of a delivery that was let go out, and the record that the delivery has."""
+
+    delivery: int
+    fields: dict[str, Any]  # as they were sent; empty where that is not known
+    arrived: bool
+    record_id: str | None
+    record_url: str | None
+
+
+def written_for(conn: Connection, subjects: Iterable[str]) -> dict[tuple[str, str], list[Written]]:
+    """By (subject, mapping), every attempt that was not skipped, oldest first."""
+    found: dict[tuple[str, str], list[Written]] = {}
+    d = deliveries.c
+    asked = (
+        select(d.id, d.subject, d.mapping, d.record_id, d.record_url, attempts.c.outcome, attempts.c.sent)
+        .join(attempts, attempts.c.delivery == d.id)
+        .where(d.subject.in_(list(subjects)), attempts.c.outcome != "skipped")
+        .order_by(attempts.c.id)
+    )
+    for row in conn.execute(asked):
+        one = Written(
+            delivery=row.id,
+            fields={} if row.sent is None else msgspec.json.decode(row.sent),
+            arrived=row.outcome in ("created", "updated"),
+            record_id=row.record_id,
+            record_url=row.record_url,
+        )
+        found.setdefault((row.subject, row.mapping), []).append(one)
+    return found
+
+
 # --- replay ----------------------------------------
 
 

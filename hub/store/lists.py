@@ -6,11 +6,9 @@ import zlib
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-from sqlalchemy import ARRAY, Connection, Row, Text, any_, case, func, literal, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy import Connection, Row, case, func, select, update
 
+from hub.store.many import Into, among, bulk, insert
 from hub.store.schema import deliveries, do_not_call, list_members, list_runs, own_numbers, schedule_ticks
 
 LIST_LOCK = 0x6C697374  # "list": the first half of the advisory lock that orders the writers of one list
@@ -79,7 +77,7 @@ def abandoned_runs(conn: Connection, now: int) -> list[str]:
 
 def add_run(conn: Connection, **columns: Any) -> int | None:
     """Start a run and give its number; None when another one of this list is running."""
-    statement = _insert(conn, list_runs).values(state="running", **columns).on_conflict_do_nothing()
+    statement = insert(conn, list_runs).values(state="running", **columns).on_conflict_do_nothing()
     return conn.execute(statement.returning(list_runs.c.id)).scalar()
 
 
@@ -111,14 +109,14 @@ def members(conn: Connection, mapping: str, ids: Collection[str]) -> dict[str, A
     """What is known of these members."""
     columns = (list_members.c.member, list_members.c.state, list_members.c.phone, list_members.c.content)
     known = select(*columns, list_members.c.reason, list_members.c.run)
-    rows = conn.execute(known.where(list_members.c.mapping == mapping, _among(conn, list_members.c.member, ids)))
+    rows = conn.execute(known.where(list_members.c.mapping == mapping, among(conn, list_members.c.member, ids)))
     return {row.member: row for row in rows.all()}
 
 
 def holders(conn: Connection, mapping: str, phones: Collection[str]) -> dict[str, str]:
     """By number, the member that is on the list with it."""
     held = select(list_members.c.phone, list_members.c.member).where(
-        list_members.c.mapping == mapping, _among(conn, list_members.c.phone, phones), list_members.c.state == "on"
+        list_members.c.mapping == mapping, among(conn, list_members.c.phone, phones), list_members.c.state == "on"
     )
     return {row.phone: row.member for row in conn.execute(held)}
 
@@ -128,7 +126,7 @@ def waiting(conn: Connection, mapping: str, phones: Collection[str], since_run: 
     columns = (list_members.c.member, list_members.c.phone, list_members.c.content, list_members.c.body)
     return conn.execute(
         select(*columns, list_members.c.run)
-        .where(list_members.c.mapping == mapping, _among(conn, list_members.c.phone, phones))
+        .where(list_members.c.mapping == mapping, among(conn, list_members.c.phone, phones))
         .where(list_members.c.state == "left_out", list_members.c.body.is_not(None), list_members.c.run >= since_run)
         .order_by(*MEMBER_ID)
     ).all()
@@ -157,7 +155,7 @@ def opted_out(conn: Connection, mapping: str, limit: int) -> Sequence[Any]:
 
 def suppressed(conn: Connection, phones: Collection[str]) -> set[str]:
     """Those of the numbers that must not be called."""
-    return set(conn.scalars(select(do_not_call.c.phone).where(_among(conn, do_not_call.c.phone, phones))))
+    return set(conn.scalars(select(do_not_call.c.phone).where(among(conn, do_not_call.c.phone, phones))))
 
 
 def reason_word(reason: Any) -> Any:
@@ -197,12 +195,12 @@ def left_out(conn: Connection, mapping: str, *, reason: str, after: str, limit: 
 
 def keep_members(conn: Connection, rows: Sequence[Member]) -> None:
     """Write members as they are now. A member may be there once."""
-    _bulk(conn, _MEMBERS, rows)
+    bulk(conn, _MEMBERS, rows)
 
 
 def queue(conn: Connection, rows: Sequence[Outgoing]) -> None:
     """Queue deliveries. One that waits already for the same member is replaced: the newest counts."""
-    _bulk(conn, _DELIVERIES, rows)
+    bulk(conn, _DELIVERIES, rows)
 
 
 # --- schedules ----------------------------------------
@@ -210,7 +208,7 @@ def queue(conn: Connection, rows: Sequence[Outgoing]) -> None:
 
 def claim_tick(conn: Connection, schedule: str, tick: int, node: str) -> bool:
     """Whether this node is the one that fires this tick."""
-    claim = _insert(conn, schedule_ticks).values(schedule=schedule, tick=tick, node=node).on_conflict_do_nothing()
+    claim = insert(conn, schedule_ticks).values(schedule=schedule, tick=tick, node=node).on_conflict_do_nothing()
     return conn.execute(claim.returning(schedule_ticks.c.tick)).first() is not None
 
 
@@ -238,10 +236,6 @@ def copied(source: Connection, mapping: str, size: int) -> Iterator[tuple[Any, l
 
 # --- many rows at once ----------------------------------------
 
-Into = tuple[
-    str, dict[str, str], dict[str, str], str
-]  # table, columns with types, columns that are the same for all, conflict
-
 _MEMBERS: Into = (
     list_members.name,
     {"mapping": "text", "member": "text", "run": "bigint", "state": "text", "reason": "text", "phone": "text",
@@ -259,35 +253,3 @@ _DELIVERIES: Into = (
     "(subject, mapping) WHERE state = 'pending' DO UPDATE SET action = excluded.action, body = excluded.body,"
     " collapsed = deliveries.collapsed + 1, updated_at = excluded.updated_at",
 )  # fmt: skip
-
-
-def _bulk(conn: Connection, into: Into, rows: Sequence[Sequence[Any]]) -> None:
-    """One statement for all rows: PostgreSQL takes columns as arrays, SQLite a prepared statement many times."""
-    if not rows:
-        return
-    table, columns, fixed, conflict = into
-    names = ", ".join((*columns, *fixed))
-    values = ", ".join((*columns, *fixed.values()))
-    if conn.dialect.name == "postgresql":
-        arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
-        given = f"unnest({arrays}) AS given ({', '.join(columns)})"
-        parameters: Any = tuple(list(column) for column in zip(*rows, strict=True))
-        statement = f"INSERT INTO {table} ({names}) SELECT {values} FROM {given} ON CONFLICT {conflict}"  # noqa: S608
-    else:
-        places = {name: f"?{position}" for position, name in enumerate(columns, 1)}
-        values = ", ".join([*places.values(), *(places.get(value, value) for value in fixed.values())])
-        parameters = list(rows)
-        statement = f"INSERT INTO {table} ({names}) VALUES ({values}) ON CONFLICT {conflict}"  # noqa: S608
-    conn.exec_driver_sql(statement, parameters)
-
-
-def _among(conn: Connection, column: Any, values: Collection[str]) -> Any:
-    """`column` is one of `values`, as one parameter: a thousand parameters cost more than the search."""
-    if conn.dialect.name == "postgresql":
-        return column == any_(literal(list(values), ARRAY(Text)))
-    given = func.json_each(msgspec.json.encode(list(values)).decode()).table_valued("value")
-    return column.in_(select(given.c.value))
-
-
-def _insert(conn: Connection, table: Any) -> Any:
-    return insert_postgresql(table) if conn.dialect.name == "postgresql" else insert_sqlite(table)

@@ -9,14 +9,20 @@ many parameters to one prepared statement without waiting in between; it is give
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ClauseElement, Connection, bindparam
+import msgspec
+from sqlalchemy import ARRAY, ClauseElement, Connection, Text, any_, bindparam, func, literal, select
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+
+# table, columns with their types, columns that are the same for all, and what a conflict does
+Into = tuple[str, dict[str, str], dict[str, str], str]
 
 LARGEST = 256  # rows in one statement; SQLite takes 32,766 parameters
 _INSERT = re.compile(r"(.* VALUES )(\([^()]*\))(.*)", re.DOTALL)
@@ -75,3 +81,36 @@ def _of_rows(statement: Any, size: int) -> str:
     if found is None:
         raise ValueError("an INSERT … VALUES is needed")
     return found[1] + ", ".join([found[2]] * size) + found[3]
+
+
+def bulk(conn: Connection, into: Into, rows: Sequence[Sequence[Any]]) -> None:
+    """One statement for all rows: PostgreSQL takes columns as arrays, SQLite a prepared statement many times."""
+    if not rows:
+        return
+    table, columns, fixed, conflict = into
+    names = ", ".join((*columns, *fixed))
+    values = ", ".join((*columns, *fixed.values()))
+    if conn.dialect.name == "postgresql":
+        arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+        given = f"unnest({arrays}) AS given ({', '.join(columns)})"
+        parameters: Any = tuple(list(column) for column in zip(*rows, strict=True))
+        statement = f"INSERT INTO {table} ({names}) SELECT {values} FROM {given} ON CONFLICT {conflict}"  # noqa: S608
+    else:
+        places = {name: f"?{position}" for position, name in enumerate(columns, 1)}
+        values = ", ".join([*places.values(), *(places.get(value, value) for value in fixed.values())])
+        parameters = list(rows)
+        statement = f"INSERT INTO {table} ({names}) VALUES ({values}) ON CONFLICT {conflict}"  # noqa: S608
+    conn.exec_driver_sql(statement, parameters)
+
+
+def among(conn: Connection, column: Any, values: Collection[str]) -> Any:
+    """`column` is one of `values`, as one parameter: a thousand parameters cost more than the search."""
+    if conn.dialect.name == "postgresql":
+        return column == any_(literal(list(values), ARRAY(Text)))
+    given = func.json_each(msgspec.json.encode(list(values)).decode()).table_valued("value")
+    return column.in_(select(given.c.value))
+
+
+def insert(conn: Connection, table: Any) -> Any:
+    """An INSERT into `table` that may say what a conflict does."""
+    return insert_postgresql(table) if conn.dialect.name == "postgresql" else insert_sqlite(table)

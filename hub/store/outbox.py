@@ -10,6 +10,7 @@ Leases compare this node's clock with another's: nodes have to agree on the time
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, Literal
 
 import msgspec
@@ -17,11 +18,10 @@ from msgspec import Struct
 from sqlalchemy import Boolean, ColumnElement, Connection, TextClause, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hub.budget import INTERACTIVE, LANES
 from hub.store.deliveries import Reason
 from hub.store.many import run_many
 from hub.store.schema import attempts, deliveries, fresh_records
-
-LANES = (0, 1, 2)
 
 
 class Claimed(Struct, frozen=True, kw_only=True):
@@ -82,7 +82,7 @@ class Fresh(Struct, frozen=True, kw_only=True):
 # A state is written out, never bound: only then does the partial index of that state serve.
 _DUE = """
     SELECT p.id FROM deliveries p
-    WHERE p.state = 'pending' AND p.connection = :connection AND p.lane = :lane AND p.due_at <= :now
+    WHERE p.state = 'pending' AND p.connection = :connection AND p.lane = :lane AND p.due_at <= :now{which}
       AND NOT EXISTS (SELECT 1 FROM deliveries s
                       WHERE s.state = 'sending' AND s.subject = p.subject AND s.connection = p.connection)
     ORDER BY p.due_at, p.id LIMIT :limit
@@ -92,57 +92,113 @@ _TAKE = """
     WHERE id IN ({due})
     RETURNING id, mapping, subject, lane, action, in_doubt, attempts, tried_since, due_at, body
 """
-_CLAIM: dict[str, TextClause] = {
-    "sqlite": text(_TAKE.format(due=_DUE)),
-    # MATERIALIZED, or the planner may run the locking query more than once and take more than the limit.
-    "postgresql": text(
-        f"WITH due AS MATERIALIZED ({_DUE} FOR UPDATE OF p SKIP LOCKED)"  # noqa: S608 (our own text)
-        + _TAKE.format(due="SELECT id FROM due")
-    ),
+# MATERIALIZED, or the planner may run the locking query more than once and take more than the limit.
+_LOCKED = "WITH due AS MATERIALIZED ({due} FOR UPDATE OF p SKIP LOCKED)"
+_CLAIM: dict[str, str] = {
+    "sqlite": _TAKE.replace("{due}", _DUE),
+    "postgresql": _LOCKED.replace("{due}", _DUE) + _TAKE.replace("{due}", "SELECT id FROM due"),
 }
-_COUNT_DUE = text("""
-    SELECT count(*) FROM (SELECT 1 FROM deliveries
-        WHERE state = 'pending' AND connection = :connection AND lane = :lane AND due_at <= :now LIMIT :enough) AS due
-""")
+_COUNT_DUE = """
+    SELECT count(*) FROM (SELECT 1 FROM deliveries p
+        WHERE p.state = 'pending' AND p.connection = :connection AND p.lane = :lane AND p.due_at <= :now{which}
+        LIMIT :enough) AS due
+"""
 _NEXT_DUE = text("""
     SELECT min(due_at) FROM deliveries
     WHERE state = 'pending' AND connection = :connection AND lane = :lane AND due_at > :now
 """)
+_BACKLOG = text("""
+    SELECT mapping, count(*) AS due FROM (SELECT mapping FROM deliveries
+        WHERE state = 'pending' AND connection = :connection AND lane = :lane AND due_at <= :now LIMIT :enough) AS backlog
+    GROUP BY mapping
+""")
+BACKLOGS = 20  # so many times the threshold is looked at, so that a backlog does not hide behind another one
 
 
-def claim(conn: Connection, connection: str, *, owner: str, limit: int, now: int, lease_until: int) -> list[Claimed]:
+class Which(Struct, frozen=True):
+    """Which mappings' deliveries: `only` this one's, or those of all but `without`. Interactive ones are never left out."""
+
+    only: str = ""
+    without: tuple[str, ...] = ()
+
+
+EVERY = Which()
+
+
+def claim(
+    conn: Connection,
+    connection: str,
+    *,
+    owner: str,
+    limit: int,
+    now: int,
+    lease_until: int,
+    lanes: Sequence[int] = LANES,
+    which: Which = EVERY,
+) -> list[Claimed]:
     """Up to `limit` due deliveries of a connection, interactive ones first, then wrap-ups, then lists; the oldest first."""
     dialect = conn.dialect.name
     if dialect == "postgresql":
         # One claim of a connection at a time, or two nodes could each take a delivery of the same subject unseen.
         conn.execute(select(func.pg_advisory_xact_lock(func.hashtext("claim"), func.hashtext(connection))))
     taken: list[Claimed] = []
-    for lane in LANES:
+    for lane in lanes:
         if len(taken) >= limit:
             break
-        asked = {"connection": connection, "lane": lane, "owner": owner, "now": now, "until": lease_until}
-        rows = conn.execute(_CLAIM[dialect], asked | {"limit": limit - len(taken)})
+        statement, chosen = _of(_CLAIM[dialect], which, lane)
+        asked = {"connection": connection, "lane": lane, "owner": owner, "now": now, "until": lease_until, **chosen}
+        rows = conn.execute(statement, asked | {"limit": limit - len(taken)})
         taken += [claimed_from(row) for row in rows]
     return sorted(taken, key=lambda one: (one.lane, one.due_at, one.id))
 
 
-def due(conn: Connection, connection: str, *, now: int, enough: int) -> int:
-    """How many deliveries of a connection are due, counted up to `enough` per lane."""
-    asked = {"connection": connection, "now": now, "enough": enough}
-    return sum(conn.execute(_COUNT_DUE, asked | {"lane": lane}).scalar_one() for lane in LANES)
+def due(
+    conn: Connection, connection: str, *, now: int, enough: int, lanes: Sequence[int] = LANES, which: Which = EVERY
+) -> int:
+    """How many deliveries of a connection are due in these lanes, counted up to `enough` per lane."""
+    counted = 0
+    for lane in lanes:
+        statement, chosen = _of(_COUNT_DUE, which, lane)
+        asked = {"connection": connection, "lane": lane, "now": now, "enough": enough, **chosen}
+        counted += conn.execute(statement, asked).scalar_one()
+    return counted
 
 
-def next_due(conn: Connection, connection: str, *, now: int) -> int | None:
+def backlog(conn: Connection, connection: str, *, now: int, lanes: Sequence[int], more_than: int) -> list[str]:
+    """The mappings of which more than so many are due in one of these lanes; the most urgent lane first."""
+    found: dict[str, None] = {}
+    for lane in lanes:
+        asked = {"connection": connection, "lane": lane, "now": now, "enough": BACKLOGS * (more_than + 1)}
+        rows = sorted(conn.execute(_BACKLOG, asked), key=lambda row: (-row.due, row.mapping))
+        found |= {row.mapping: None for row in rows if row.due > more_than}
+    return list(found)
+
+
+def next_due(conn: Connection, connection: str, *, now: int, lanes: Sequence[int] = LANES) -> int | None:
     """When the next delivery of a connection that is not due yet will be."""
     asked = {"connection": connection, "now": now}
-    found = [conn.execute(_NEXT_DUE, asked | {"lane": lane}).scalar_one() for lane in LANES]
+    found = [conn.execute(_NEXT_DUE, asked | {"lane": lane}).scalar_one() for lane in lanes]
     return min((at for at in found if at is not None), default=None)
 
 
-def renew(conn: Connection, *, owner: str, ids: Sequence[int], lease_until: int) -> int:
+def renew(conn: Connection, *, owner: str, lease_until: int) -> int:
     """Keep a claim; how many of its deliveries are still ours."""
-    held = deliveries.c.id.in_(ids) & held_by(owner)
-    return conn.execute(update(deliveries).where(held).values(lease_until=lease_until)).rowcount
+    return conn.execute(update(deliveries).where(held_by(owner)).values(lease_until=lease_until)).rowcount
+
+
+@cache
+def _statement(sql: str, condition: str) -> TextClause:
+    statement = text(sql.replace("{which}", condition))
+    return statement.bindparams(bindparam("without", expanding=True)) if ":without" in condition else statement
+
+
+def _of(sql: str, which: Which, lane: int) -> tuple[TextClause, dict[str, Any]]:
+    """A statement for these mappings, and its parameters for that."""
+    if which.only:
+        return _statement(sql, " AND p.mapping = :only"), {"only": which.only}
+    if which.without and lane != INTERACTIVE:
+        return _statement(sql, " AND p.mapping NOT IN :without"), {"without": which.without}
+    return _statement(sql, ""), {}
 
 
 def claimed_from(row: Any) -> Claimed:

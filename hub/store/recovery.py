@@ -43,9 +43,9 @@ def take_back(conn: Connection, *, now: int, limit: int = AT_ONCE) -> int:
     return len(verdicts)
 
 
-def release(conn: Connection, *, owner: str, ids: Sequence[int], now: int) -> int:
+def release(conn: Connection, *, owner: str, now: int) -> int:
     """Give back a claim whose call was left standing: pending and due, in doubt; how many deliveries it still held."""
-    held = select(deliveries).where(deliveries.c.id.in_(ids) & held_by(owner)).with_for_update()
+    held = select(deliveries).where(held_by(owner)).with_for_update()
     reason = Reason(name="released", message="the hub stopped while it was being sent; it may have been written")
     verdicts = [
         Verdict(claimed=claimed_from(row), state="pending", reason=reason, due_at=now, in_doubt=True)

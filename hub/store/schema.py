@@ -145,6 +145,53 @@ connection_states = Table(
     Column("calls", Integer, nullable=False),
 )
 
+# Calls by quarter of an hour: a day's use by lane, and the rate that the forecast goes on.
+call_slots = Table(
+    "call_slots",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("slot", Moment, nullable=False),  # when the quarter of an hour began
+    Column("lane", Integer, nullable=False),  # as of deliveries; what a person waits for is 0
+    Column("calls", Integer, nullable=False),
+    PrimaryKeyConstraint("connection", "slot", "lane"),
+)
+
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("window_seconds", Integer, nullable=False),
+    Column("calls_limit", BigInteger, nullable=False),
+    Column("calls_used", BigInteger, nullable=False),
+    Column("until", Moment),  # when the window ends; null: it rolls, or the vendor does not say
+    Column("seen_at", Moment, nullable=False),
+    PrimaryKeyConstraint("connection", "window_seconds"),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # good | refused, as the last call that told found them
+    Column("message", Text),
+    Column("expires_at", Moment),  # null: nobody says
+    Column("checked_at", Moment, nullable=False),
+)
+
+# Records that a CRM merged into others: what an old id is called now.
+merged_records = Table(
+    "merged_records",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("old_id", Text, nullable=False),
+    Column("new_object", Text, nullable=False),
+    Column("new_id", Text, nullable=False),
+    Column("learned_at", Moment, nullable=False),
+    PrimaryKeyConstraint("connection", "old_id", "object"),
+    Index(None, "connection", "new_id"),
+)
+
 # --- declared things, versioned ----------------------------------------
 
 mapping_versions = Table(
@@ -216,6 +263,42 @@ do_not_call = Table(
     Column("source", Text, nullable=False),
 )
 
+# --- the customer directory ----------------------------------------
+
+directory_sources = Table(
+    "directory_sources",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("fresh_at", Moment),  # all that the CRM had then is known; null: the first load is not done
+    PrimaryKeyConstraint("connection", "object"),
+)
+
+directory_records = Table(
+    "directory_records",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("body", Text, nullable=False),  # JSON: what a screen pop needs, and the record's own identifiers
+    Column("run", RowNumber, nullable=False),  # the last run that read it
+    Column("seen_at", Moment, nullable=False),  # when that was
+    PrimaryKeyConstraint("connection", "object", "id"),
+)
+
+directory_entries = Table(
+    "directory_entries",
+    metadata,
+    Column("value", Text, nullable=False),  # an E.164 number, a folded e-mail address, or `key:` and a key
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    PrimaryKeyConstraint("value", "connection", "object", "id"),
+    sqlite_with_rowid=False,  # the index is the table: half the pages, and numbers come in no order
+)
+
 # --- the desk ----------------------------------------
 
 dials = Table(
@@ -260,6 +343,56 @@ fresh_records = Table(
     PrimaryKeyConstraint("connection", "object", "record_id"),
     Index(None, "phone"),
     Index(None, "email"),
+)
+
+# --- what has to be known before it hurts ----------------------------------------
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False),  # one trouble has one key: while it is open it is not raised again
+    Column("kind", Text, nullable=False),
+    Column("connection", Text),
+    Column("mapping", Text),
+    Column("field", Text),
+    Column("message", Text, nullable=False),
+    Column("raised_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),  # when it was last found to be so
+    Column("cleared_at", Moment),
+    Index("uq_alerts_open", "key", unique=True, sqlite_where=text("cleared_at IS NULL"),
+          postgresql_where=text("cleared_at IS NULL")),
+)  # fmt: skip
+
+descriptions = Table(
+    "descriptions",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("body", Text, nullable=False),  # JSON: what `describe` said last
+    Column("asked_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    PrimaryKeyConstraint("connection", "object"),
+)
+
+read_back = Table(
+    "read_back",
+    metadata,
+    Column("connection", Text, nullable=False),
+    Column("mapping", Text, nullable=False),
+    Column("version", Integer, nullable=False),  # of the mapping: a mended one begins anew
+    Column("field", Text, nullable=False),
+    Column("checked", Integer, nullable=False),
+    Column("kept", Integer, nullable=False),
+    Column("changed", Integer, nullable=False),
+    Column("cut", Integer, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("longest_sent", Integer),  # characters, of those that were cut
+    Column("longest_kept", Integer),
+    Column("lately", Text, nullable=False),  # the last verdicts, a letter each, the newest last
+    Column("first_at", Moment, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    PrimaryKeyConstraint("connection", "mapping", "version", "field"),
 )
 
 # --- who may do what ----------------------------------------

@@ -12,9 +12,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from hub.clock import now_ms
+from hub.clock import now, now_ms
 from hub.flow.delivery import pauses
-from hub.store import deliveries
+from hub.flow.forecast import forecasts
+from hub.store import alerts, deliveries, directory
 from hub.store.listings import oldest_due
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ class HubCollector(Collector):
         """Read the store once."""
         with self._hub.store.read() as connection:
             waiting, due = deliveries.waiting(connection), oldest_due(connection)
+            raised = alerts.counts(connection)
         states = pauses.states(self._hub.store)
-        now = now_ms()
+        at = now_ms()
         open_deliveries = GaugeMetricFamily(
             "patchbay_deliveries", "Deliveries that are not done, by target and state", labels=["connection", "state"]
         )
@@ -72,8 +74,11 @@ class HubCollector(Collector):
         for name in self._hub.connections:
             for state in deliveries.OPEN_STATES:
                 open_deliveries.add_metric([name, state], waiting.get(name, {}).get(state, 0))
-            age.add_metric([name], max(0, now - due[name]) / 1000 if name in due else 0)
+            age.add_metric([name], max(0, at - due[name]) / 1000 if name in due else 0)
             paused.add_metric([name], 1 if name in states and states[name].state == "paused" else 0)
+        open_alerts = GaugeMetricFamily("patchbay_alerts", "Open alerts by kind", labels=["kind"])
+        for kind, count in raised.items():
+            open_alerts.add_metric([kind], count)
         attempts = CounterMetricFamily(
             "patchbay_attempts", "Attempts of this process, by target and outcome", labels=["connection", "outcome"]
         )
@@ -82,7 +87,53 @@ class HubCollector(Collector):
         calls = CounterMetricFamily("patchbay_calls", "Calls of this process to a connection", labels=["connection"])
         for name, count in sorted(self._hub.deliverer.calls.items()):
             calls.add_metric([name], count)
-        yield from (open_deliveries, age, paused, attempts, calls)
+        yield from (open_deliveries, age, paused, open_alerts, attempts, calls)
+        yield from self._budgets()
+        yield from self._directory(at)
+
+    def _budgets(self) -> Iterator[GaugeMetricFamily]:
+        """What is left of each day's calls, when they end, and how long credentials last."""
+        left = GaugeMetricFamily("patchbay_calls_left", "Calls left of the day, by lane", labels=["connection", "lane"])
+        limit = GaugeMetricFamily("patchbay_calls_limit", "The limit of calls that ends first", labels=["connection"])
+        ends = GaugeMetricFamily(
+            "patchbay_calls_end_seconds", "In how long the day's calls end at the present rate, where they do",
+            labels=["connection"],
+        )  # fmt: skip
+        refused = GaugeMetricFamily(
+            "patchbay_credentials_refused", "1 while credentials are refused", labels=["connection"]
+        )
+        expire = GaugeMetricFamily(
+            "patchbay_credentials_end_seconds", "In how long credentials end, where it is known", labels=["connection"]
+        )
+        moment = now()
+        for name, told in forecasts(self._hub.store, self._hub.connections).items():
+            if told.limit is not None:
+                limit.add_metric([name], told.limit)
+            for lane, calls in (told.room or {}).items():
+                left.add_metric([name, lane], calls)
+            if told.ends_at is not None:
+                ends.add_metric([name], (told.ends_at - moment).total_seconds())
+        for name, standing in self._hub.watch.standings.all().items():
+            refused.add_metric([name], standing.state == "refused")
+            if standing.expires_at is not None:
+                expire.add_metric([name], (standing.expires_at - moment).total_seconds())
+        yield from (left, limit, ends, refused, expire)
+
+    def _directory(self, now: int) -> Iterator[GaugeMetricFamily]:
+        labels = ["connection", "object"]
+        entries = GaugeMetricFamily(
+            "patchbay_directory_entries", "Numbers, addresses and keys that the directory knows", labels=labels
+        )
+        age = GaugeMetricFamily(
+            "patchbay_directory_age_seconds", "How old the directory is; absent until it is loaded", labels=labels
+        )
+        with self._hub.store.read() as connection:
+            known = directory.sources(connection)
+        for one in known:
+            entries.add_metric([one.connection, one.object], one.entries)
+            if one.fresh_at is not None:
+                age.add_metric([one.connection, one.object], max(0, now - one.fresh_at) / 1000)
+        yield from (entries, age)
 
 
 def prepare(app: Flask, hub: Hub) -> None:

@@ -4,7 +4,6 @@ on the way, the system holds each row once in the end, and a sign-in that is ref
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,7 @@ import pytest
 from hub.flow.delivery import pauses
 from hub.installed import connector_names
 from hub.language.mapping import Rendered, TargetSpec
-from hub.store.database import Store, open_store
-from hub.store.schema import metadata
+from hub.store.database import Store
 from sandbox.frame import FAULTS
 from tests.contract.given import a_key
 from tests.contract.peer import opened, peer_module, variants
@@ -30,22 +28,13 @@ SANDBOXED = [
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """One engine is enough here: what differs between them is proven where the store is."""
-    opened_store = open_store(f"sqlite:///{tmp_path / 'patchbay.db'}")
-    metadata.create_all(opened_store.engine)
-    yield opened_store
-    opened_store.close()
-
-
-@pytest.fixture
 def peer(request: pytest.FixtureRequest) -> Iterator[Any]:
     name, variant = request.param
     with opened(name, variant, request) as running:
         yield running
 
 
-def rig_of(store: Store, peer: Any) -> tuple[Rig, dict[str, str]]:
+def rig_of(sqlite_store: Store, peer: Any) -> tuple[Rig, dict[str, str]]:
     """A hub's outbox with rows for the peer, and what the system has to hold in the end: key → text."""
     calls = [a_key().replace(":", "-") for _ in range(ROWS)]
     texts = {f"pbx:{call}": f"row {number} of the matrix" for number, call in enumerate(calls)}
@@ -55,8 +44,8 @@ def rig_of(store: Store, peer: Any) -> tuple[Rig, dict[str, str]]:
         return Rendered(fields=dict(peer.row(key, texts[key]).fields))
 
     target = TargetSpec(connection="crm", write=peer.target.object, key=peer.target.key, options=peer.target.options)
-    rig = Rig(store, peer.connector, StubMapping(target=target, render=fields), pace=QUICK)
-    put_calls(store, *calls)
+    rig = Rig(sqlite_store, peer.connector, StubMapping(target=target, render=fields), pace=QUICK)
+    put_calls(sqlite_store, *calls)
     return rig, texts
 
 
@@ -66,8 +55,8 @@ def settled(rig: Rig) -> bool:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("peer", SANDBOXED, indirect=True, ids=[name for name, _ in SANDBOXED])
-def test_no_row_is_lost_and_none_is_there_twice(peer: Any, fault: str, store: Store) -> None:
-    rig, texts = rig_of(store, peer)
+def test_no_row_is_lost_and_none_is_there_twice(peer: Any, fault: str, sqlite_store: Store) -> None:
+    rig, texts = rig_of(sqlite_store, peer)
     peer.connector.check()  # signed in: the fault hits the work
     peer.sandbox.faults.set(fault, times=2, seconds=0.05)
     rig.deliverer.start()
@@ -79,13 +68,13 @@ def test_no_row_is_lost_and_none_is_there_twice(peer: Any, fault: str, store: St
 
 
 @pytest.mark.parametrize("peer", SANDBOXED, indirect=True, ids=[name for name, _ in SANDBOXED])
-def test_a_refused_sign_in_keeps_the_queue(peer: Any, store: Store) -> None:
-    rig, texts = rig_of(store, peer)
+def test_a_refused_sign_in_keeps_the_queue(peer: Any, sqlite_store: Store) -> None:
+    rig, texts = rig_of(sqlite_store, peer)
     peer.sandbox.faults.set(peer.UNAUTHORIZED, times=-1)
     rig.deliverer.start()
     try:
-        until(lambda: pauses.states(store).get("crm") is not None and pauses.states(store)["crm"].paused)
-        assert pauses.states(store)["crm"].reason == "credentials_refused"
+        until(lambda: pauses.states(sqlite_store).get("crm") is not None and pauses.states(sqlite_store)["crm"].paused)
+        assert pauses.states(sqlite_store)["crm"].reason == "credentials_refused"
         assert {delivery.state for delivery in rig.all()} <= {"pending", "sending"}
         peer.sandbox.faults.clear()
         until(lambda: settled(rig), seconds=30)  # it tries again by itself

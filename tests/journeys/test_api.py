@@ -16,7 +16,7 @@ from hub.model import Row, Target
 from hub.store.access import SCOPES
 from hub.web.api.endpoint import DECLARATION
 from hub.web.flask_app import API_PREFIX
-from tests.whole_hub import WRAP_UP, Program, WholeHub, whole_hub
+from tests.whole_hub import SETTINGS, WRAP_UP, Program, WholeHub, whole_hub
 
 
 @pytest.fixture
@@ -178,7 +178,11 @@ def test_connections_are_looked_at_paused_and_resumed(whole: WholeHub) -> None:
     assert whole.program.post("/connections/crm/resume")["state"] == "active"
     whole.deliver()
     assert whole.program.get("/connections/crm")["queue"]["pending"] == 0
-    assert whole.program.post("/connections/crm/check")["ok"] is True
+    checked = whole.program.post("/connections/crm/check")
+    assert checked["ok"] is True
+    assert checked["rights"] == [
+        {"object": "activity", "may_make": True, "may_change": True, "mode": "incremental", "unfit": {}}
+    ]
     assert "nothing to check" in whole.program.post("/connections/platform/check", status=404)["detail"]
     whole.program.get("/connections/none", 404)
 
@@ -456,3 +460,49 @@ def test_a_failure_of_ours_is_a_problem_without_a_trace(whole: WholeHub, monkeyp
     problem = Program(whole.flask.test_client(), "pb_test-token").get("/mappings", 500)
     assert "secret inner thing" not in json.dumps(problem)
     assert "Traceback" not in json.dumps(problem)
+
+
+# --- what was written is read back ----------------------------------------
+
+
+def test_what_was_written_is_read_back_and_scored(tmp_path: Path) -> None:
+    settings = SETTINGS.rstrip() + "\n    read_back: full\n    read_back_after_seconds: 0\n"
+    with whole_hub(tmp_path, f"sqlite:///{tmp_path / 'patchbay.db'}", settings=settings) as whole:
+        whole.take_call("call-1", recordings=[{"url": "https://rec.example/1"}])
+        whole.deliver()
+        assert whole.program.get("/read-back")["waiting"] == 1
+        whole.hub.read_back.read_due(everything=True)
+        said = whole.program.get("/read-back", connection="crm", mapping="wrap_up")
+        assert (said["waiting"], said["dropped"]) == (0, 0)
+        scores = {one["field"]: one for one in said["read_back"]}
+        assert set(scores) == {"subject", "channel", "direction", "comment"}
+        assert all((one["checked"], one["kept"]) == (1, 1) for one in scores.values())
+        assert whole.program.get("/read-back", mapping="another")["read_back"] == []
+
+
+def test_a_connection_is_compared_with_its_mappings(whole: WholeHub) -> None:
+    assert whole.program.post("/connections/crm/compare") == {"compared": 1, "alerts": []}
+    strange = WRAP_UP.replace("  comment: wrap_up.comment", "  coment: wrap_up.comment")
+    whole.program.post("/mappings", {"source": strange, "anyway": True}, 201)
+    said = whole.program.post("/connections/crm/compare")
+    assert [(one["mapping"], one["field"]) for one in said["alerts"]] == [("wrap_up", "coment")]
+    whole.program.post("/mappings/wrap_up/rollback", {"version": 1})
+    assert whole.program.post("/connections/crm/compare")["alerts"] == []
+    uncut = WRAP_UP.replace("  comment: wrap_up.comment", "  queue: interaction.queue")
+    checked = whole.program.post("/mappings/check", {"source": uncut})
+    assert checked["ok"] is True
+    assert any("nothing cuts interaction.queue: write max: 200" in hint["problem"] for hint in checked["hints"])
+    whole.program.post("/connections/platform/compare", status=404)
+
+
+def test_a_mapping_is_suggested(whole: WholeHub) -> None:
+    asked = {"event": "interaction.wrapped_up", "connection": "crm", "object": "case", "source": "platform"}
+    draft = whole.program.post("/mappings/suggest", asked)
+    assert whole.program.post("/mappings/check", {"source": draft["source"]})["ok"] is True
+    assert "opened_at" in draft["source"]
+    assert draft["to_decide"] == []
+    problem = whole.program.post("/mappings/suggest", asked | {"object": "cse"}, status=422)
+    assert 'did you mean "case"?' in problem["detail"]
+    whole.program.post("/mappings/suggest", asked | {"connection": "none"}, status=404)
+    said = whole.program.post("/mappings/suggest", asked | {"connection": "platform"}, status=422)["detail"]
+    assert "does not describe what can be written" in said

@@ -18,6 +18,11 @@ import requests
 import structlog
 
 from hub.cli import main
+from hub.flow.alerts import clear_alerts, raise_alert
+from hub.store import read_back
+from hub.store.alerts import Trouble
+from hub.store.database import open_store
+from hub.store.read_back import Found
 from tests.whole_hub import PASSWORD, SECRET, TOKEN, WRAP_UP, environment, whole_hub
 
 PATCHBAY = [sys.executable, "-c", "from hub.cli import main; main()"]
@@ -259,8 +264,10 @@ def test_connections_are_checked(patchbay: Say) -> None:
     out, _ = patchbay("connection", "check")
     assert "crm:" in out
     assert "platform: has nothing to check" in out
+    assert "crm: contact: our user may make and change records; mode: incremental" in out, "no hub has started yet"
     patchbay("connection", "pause", "crm", "--because", "a test")
-    assert "a test" in patchbay("connection", "list")[0]
+    listed = patchbay("connection", "list")[0]
+    assert "a test" in listed and "CREDENTIALS" in listed and "good" in listed
     patchbay("connection", "resume", "crm")
 
 
@@ -414,3 +421,64 @@ def test_work_delivers_what_another_process_took(env: dict[str, str], tmp_path: 
         finally:
             worker.kill()
             worker.communicate()
+
+
+def test_alerts_are_listed(patchbay: Say, env: dict[str, str]) -> None:
+    patchbay("mapping", "list")
+    assert patchbay("alerts")[0] == "no alerts\n"
+    store = open_store(env["PATCHBAY_DATABASE_URL"])
+    raise_alert(
+        store, Trouble(key="a", kind="drift", connection="crm", mapping="wrap_up", field="x", message="x is gone")
+    )
+    raise_alert(store, Trouble(key="b", kind="quota", connection="crm", message="spent by noon"))
+    clear_alerts(store, ["b"])
+    store.close()
+    said, _ = patchbay("alerts")
+    assert "crm wrap_up x" in said
+    assert "x is gone" in said
+    assert "spent by noon" not in said
+    assert "spent by noon" in patchbay("alerts", "--all", "--kind", "quota")[0]
+
+
+# --- in step with the CRM ----------------------------------------
+
+
+def test_a_suggested_mapping_is_checked_and_published(patchbay: Say, tmp_path: Path) -> None:
+    said, _ = patchbay("mapping", "suggest", "interaction.wrapped_up", "--connection", "crm", "--object", "activity")
+    (tmp_path / "mappings" / "suggested.yaml").write_text(said)
+    out, _ = patchbay("check", "--live")
+    assert "mappings: 2 in" in out
+    assert "published: 0 compared" in out
+    patchbay("mapping", "publish", str(tmp_path / "mappings" / "suggested.yaml"))
+    _, err = patchbay(
+        "mapping", "suggest", "interaction.wrapped_up", "--connection", "crm", "--object", "actvity", code=1
+    )
+    assert 'did you mean "activity"?' in err
+    _, err = patchbay(
+        "mapping", "suggest", "interaction.wrapped_up", "--connection", "crn", "--object", "activity", code=1
+    )
+    assert 'did you mean "crm"?' in err
+
+
+def test_check_live_compares_what_is_published_and_stands_in_no_file(patchbay: Say, tmp_path: Path) -> None:
+    other = tmp_path / "by_hand.yaml"
+    other.write_text(WRAP_UP.replace("mapping: wrap_up", "mapping: by_hand").replace("comment:", "coment:"))
+    patchbay("mapping", "publish", str(other), "--anyway")
+    assert "all right" in patchbay("check")[0], "offline, the files alone are looked at"
+    _, err = patchbay("check", "--live", code=1)
+    assert err.splitlines()[0].startswith(
+        'by_hand version 1:18: activity has no field "coment", did you mean "comment"?'
+    )
+
+
+def test_read_back_is_told_in_a_table(patchbay: Say, env: dict[str, str]) -> None:
+    assert "switches it on" in patchbay("read-back")[0]
+    store = open_store(env["PATCHBAY_DATABASE_URL"])
+    with store.write() as conn:
+        kept, cut = (
+            Found(connection="crm", mapping="wrap_up", version=1, field="comment", letter=letter) for letter in "ks"
+        )
+        read_back.add(conn, [kept, cut], now=0)
+    store.close()
+    lines = patchbay("read-back", "--connection", "crm")[0].splitlines()
+    assert lines[1].split()[:8] == ["crm", "wrap_up", "1", "comment", "2", "50%", "0", "1"]

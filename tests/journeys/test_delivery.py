@@ -610,6 +610,7 @@ def test_a_text_that_a_person_changed_stays(store: Store) -> None:
     put_calls(store, "a")
     rig.deliverer.run_once("crm")
     assert record["fields"] == {"note": "mended by Ana", "seconds": 15, "colour": "red", "extra": "now"}
+    assert rig.crm.finds[-1][0].fields == ("colour", "extra", "note", "seconds"), "what is compared is asked for"
     with rig.store.read() as conn:
         (attempt,) = attempts_of(conn, [rig.all()[-1].id])[rig.all()[-1].id]
     assert attempt.sent == {"seconds": 15, "extra": "now"}

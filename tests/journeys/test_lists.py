@@ -16,8 +16,7 @@ from hub.errors import ConfigError, NotPermitted, Rejected, Unavailable
 from hub.flow.agreement import notes
 from hub.flow.delivery.deliver import Deliverer
 from hub.flow.lists.membership import Outcome
-from hub.flow.lists.pull import HubStopping
-from hub.flow.lists.runs import LeaseLost, ListBusy
+from hub.flow.lists.runs import HubStopping, LeaseLost, ListBusy
 from hub.language.mapping import compile_mapping
 from hub.store import lists as sql
 from hub.store.database import Store

@@ -45,7 +45,7 @@ def running() -> Iterator[Callable[[Schedules], Schedules]]:
 
 def node(spring: Stand, look_seconds: float = NEVER) -> Schedules:
     """The timetable of another process on the same store."""
-    return Schedules(spring.store, spring.mappings, spring.node(), "Europe/Madrid", look_seconds=look_seconds)
+    return Schedules(spring.store, spring.node(), zone="Europe/Madrid", look_seconds=look_seconds)
 
 
 def until(true: Callable[[], bool], seconds: float = 20.0) -> None:

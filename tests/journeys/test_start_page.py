@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hub.flow.alerts import clear_alerts, raise_alert
+from hub.store.alerts import Trouble
 from tests.whole_hub import WholeHub, whole_hub
 
 
@@ -47,6 +49,36 @@ def test_the_start_page_shows_how_things_are(whole: WholeHub) -> None:
     for text in ("Test &amp; Sons", "call-7", "call-8", "These need a person", "1 parked", "wrap_up", "moving house",
                  "/crm/", "/openapi.json", 'data-state="parked"', 'data-state="delivered"', "Sign out"):  # fmt: skip
         assert text in page, text
+
+
+def test_an_interaction_that_was_delivered_twice_stands_there_once(whole: WholeHub) -> None:
+    whole.take_call("call-9")
+    whole.deliver()
+    whole.take_call("call-9", id="e-late", wrap_up={"comment": "And the blue one"})
+    whole.deliver()
+    assert whole.signed_in().get("/").text.count("interactions/call-9") == 1
+
+
+def test_the_start_page_shows_open_alerts_and_the_api_and_metrics_too(whole: WholeHub) -> None:
+    assert "alerts" not in whole.signed_in().get("/").text
+    trouble = Trouble(
+        key="k", kind="not_kept", connection="crm", mapping="wrap_up", field="comment", message="is <cut>"
+    )
+    raise_alert(whole.hub.store, trouble)
+    page = whole.signed_in().get("/").text
+    for text in ("1 open", "not kept", "is &lt;cut&gt;", "comment, crm", 'data-state="alert"'):
+        assert text in page, text
+    said = whole.program.get("/alerts", open="true", kind=["not_kept", "drift"], mapping="wrap_up")
+    assert [(one["kind"], one["field"], one["message"]) for one in said["alerts"]] == [
+        ("not_kept", "comment", "is <cut>")
+    ]
+    assert said["alerts"][0]["cleared_at"] is None
+    assert whole.program.get("/alerts", open="false")["alerts"] == []
+    assert whole.program.get("/alerts", kind="quota")["alerts"] == []
+    assert 'patchbay_alerts{kind="not_kept"} 1.0' in whole.flask.test_client().get("/metrics").text
+    clear_alerts(whole.hub.store, ["k"])
+    assert "is &lt;cut&gt;" not in whole.signed_in().get("/").text
+    assert whole.program.get("/alerts", open="true") == {"alerts": [], "next": None}
 
 
 def test_an_empty_hub_says_what_to_do(tmp_path: Path) -> None:

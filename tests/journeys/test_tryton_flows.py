@@ -225,6 +225,21 @@ def test_who_must_not_be_called_is_not_dialled(hub: HubProcess, behind: Client) 
 
 
 def test_the_mappings_agree_with_tryton(hub: HubProcess) -> None:
-    checked = subprocess.run([PATCHBAY, "check"], cwd=ROOT, env=hub.env, capture_output=True, text=True, timeout=60)
+    checked = subprocess.run(
+        [PATCHBAY, "check", "--live"], cwd=ROOT, env=hub.env, capture_output=True, text=True, timeout=60
+    )
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "not compared" not in checked.stdout, checked.stdout
+
+
+# --- the customer directory ----------------------------------------
+
+
+def test_the_shipped_directory_loads_by_itself_and_knows_the_parties(hub: HubProcess, ada: dict[str, Any]) -> None:
+    until(lambda: hub.get("/api/v1/directory")["sources"][0]["fresh_at"])
+    number = ada["fields"]["mobile"]
+    [known] = hub.get("/api/v1/directory", phone=number)["records"]
+    assert (known["object"], known["id"], known["title"]) == ("party.party", ada["id"], ada["title"])
+    assert {"code", "country", "do_not_call"} <= set(known["fields"])
+    [popped] = hub.get("/api/v1/screen-pop", phone=number)["records"]
+    assert (popped["id"], popped["source"]) == (ada["id"], "live")  # as a fallback it waits for its day

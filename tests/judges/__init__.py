@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ NODE = Path(ROOT_DIR) / "bin" / "node"
 
 def judged(script: str, told: dict[str, Any], *, ca_file: str = "", seconds: float = 60.0) -> Any:
     """What the script `tests/judges/<script>.mjs` says. Fails with its own words where it fails."""
-    env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "NODE_NO_WARNINGS": "1"}
+    env = _environment()
     if ca_file:
         env["NODE_EXTRA_CA_CERTS"] = ca_file
     run = subprocess.run(
@@ -28,3 +30,25 @@ def judged(script: str, told: dict[str, Any], *, ca_file: str = "", seconds: flo
     )  # fmt: skip
     assert run.returncode == 0, f"{script}: {run.stderr[-4000:]}"
     return json.loads(run.stdout.strip().splitlines()[-1])
+
+
+@contextmanager
+def serving(script: str, told: dict[str, Any] | None = None) -> Iterator[Any]:
+    """A server that we did not write, `tests/judges/<script>.mjs`: what its first line says. It ends with its input."""
+    command = [NODE, FOLDER / f"{script}.mjs", json.dumps(told or {})]
+    with subprocess.Popen(
+        command, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=FOLDER
+    ) as process:
+        assert process.stdout is not None and process.stdin is not None
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.stdin.close()
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "NODE_NO_WARNINGS": "1"}

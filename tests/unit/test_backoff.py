@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import budget as budget_module
-from hub.budget import Budget, BudgetSpent
+from hub.budget import INTERACTIVE, Budget, BudgetSpent
 from hub.errors import Throttled
 from hub.flow.delivery.backoff import Pace, gave_up, probe_delay, retry_delay, throttle_delay
 from hub.flow.delivery.consignment import write_key
@@ -118,8 +118,8 @@ def test_a_spent_budget_stops_deliveries_and_no_person() -> None:
     budget = Budget(None, 2)
     with budget.call():
         budget.request()
-    assert budget.take() == 1
-    budget.saw(1)  # the store tells us our own: it is not counted twice
+    assert budget.take() == {1: 1}
+    budget.saw({1: 1})  # the store tells us our own: it is not counted twice
     with budget.call():
         pass
     with pytest.raises(BudgetSpent), budget.call():
@@ -151,12 +151,12 @@ def test_what_other_nodes_called_counts_and_a_new_day_is_new(monkeypatch: pytest
     day = [datetime(2026, 3, 2, 23, tzinfo=UTC)]
     monkeypatch.setattr(budget_module, "now", lambda: day[0])
     budget = Budget(None, 10)
-    budget.saw(9)
-    with budget.call():
+    budget.saw({1: 9})
+    with budget.call(INTERACTIVE):
         pass
-    assert (budget.left(), budget.take(), budget.take()) == (0, 1, 0)
-    budget.give_back(1)
-    assert (budget.left(), budget.take()) == (0, 1)
+    assert (budget.left(), budget.take(), budget.take()) == (0, {0: 1}, {})
+    budget.give_back({0: 1})
+    assert (budget.left(), budget.take()) == (0, {0: 1})
     day[0] += timedelta(hours=2)
     assert budget.left() == 10
 

@@ -13,6 +13,8 @@ from connectors.wire.canonical import events_of
 from connectors.wire.standard_webhooks import prove
 from hub.config import load_config
 from hub.contract import HookRequest
+from hub.flow.directory.rows import run_directory_examples
+from hub.language.directory import read_directory
 from hub.language.examples import run_examples
 from hub.language.mapping import compile_mapping
 
@@ -57,7 +59,34 @@ def test_the_first_mapping_that_a_reader_sees_is_one() -> None:
     assert all(result.passed for result in run_examples(mapping))
 
 
+def test_the_directory_that_it_declares_is_one(tmp_path: Path) -> None:
+    file = tmp_path / "directory.yaml"
+    file.write_text(shown(HOW_TO / "answer-while-the-crm-is-down.md", "yaml"))
+    plan = read_directory(file, ["crm"], country="ES", zone="UTC")
+    ((_, problem),) = run_directory_examples(plan.objects.values(), "ES")
+    assert problem == ""
+
+
+def test_the_shares_of_a_days_calls_are_settings(tmp_path: Path) -> None:
+    file = tmp_path / "hub.yaml"
+    file.write_text("country: ES\n" + shown(HOW_TO / "keep-a-days-calls-and-credentials.md", "yaml"))
+    crm = load_config({"PATCHBAY_CONFIG": str(file)}).connections["crm"]
+    assert (crm.calls_per_day, crm.kept_for_interactive, crm.kept_for_wrap_ups) == (20_000, 20, 50)
+
+
 @pytest.mark.parametrize("page", [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / link).exists(), link
+
+
+def test_the_settings_and_the_mode_that_the_page_on_being_in_step_shows_are_read(tmp_path: Path) -> None:
+    page = HOW_TO / "keep-mappings-and-the-crm-in-step.md"
+    file = tmp_path / "hub.yaml"
+    file.write_text("country: ES\ndrift_hours: 12\n" + shown(page, "yaml"))
+    config = load_config({"PATCHBAY_CONFIG": str(file)})
+    assert (config.connections["crm"].read_back, config.drift_hours) == ("sample", 12)
+    target = re.findall(r"```yaml\n(target: .*?)```", page.read_text(), re.DOTALL)[0]
+    text = (PROJECT / "mappings" / "wrap_up_to_activity.yaml").read_text()
+    appending = re.sub(r"target:\n(?:  .*\n)+", target, text)
+    assert compile_mapping(appending).target.mode == "append"

@@ -129,10 +129,10 @@ def test_a_lost_lease_notes_nothing_but_the_attempt(store: Store) -> None:
 
 def test_a_kept_lease_is_not_taken(store: Store) -> None:
     put(store, {"subject": "a"}, {"subject": "b"})
-    ids = [one.id for one in claim(store, lease=1000)]
+    claim(store, lease=1000)
     with store.write() as conn:
-        assert outbox.renew(conn, owner="me", ids=ids, lease_until=NOW + 5000) == 2
-        assert outbox.renew(conn, owner="you", ids=ids, lease_until=NOW + 9000) == 0
+        assert outbox.renew(conn, owner="me", lease_until=NOW + 5000) == 2
+        assert outbox.renew(conn, owner="you", lease_until=NOW + 9000) == 0
         assert recovery.take_back(conn, now=NOW + 4000) == 0
 
 
@@ -140,7 +140,7 @@ def test_a_released_claim_is_due_and_in_doubt(store: Store) -> None:
     (id,) = put(store, {"subject": "a"})
     claim(store)
     with store.write() as conn:
-        assert recovery.release(conn, owner="me", ids=[id], now=NOW) == 1
+        assert recovery.release(conn, owner="me", now=NOW) == 1
         delivery = one(conn, id)
     assert delivery and (delivery.state, delivery.in_doubt, delivery.attempts) == ("pending", True, 0)
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import os
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+import trustme
+import urllib3
 
 from hub import session as session_module
 from hub.config import ConnectionConfig
@@ -89,8 +95,10 @@ def server() -> Iterator[str]:
         thread.join()
 
 
-def opened(private: bool = True, timeout: float = 5.0, calls: list[int] | None = None) -> requests.Session:
-    declared = ConnectionConfig("crm", "stub", {}, timeout_seconds=timeout, private_network=private)
+def opened(
+    private: bool = True, timeout: float = 5.0, calls: list[int] | None = None, ca_file: str = ""
+) -> requests.Session:
+    declared = ConnectionConfig("crm", "stub", {}, timeout_seconds=timeout, private_network=private, ca_file=ca_file)
     return open_session(declared, lambda: None if calls is None else calls.append(1))
 
 
@@ -190,6 +198,39 @@ def test_what_was_sent_and_not_answered(server: str, path: str) -> None:
     with pytest.raises(Unavailable) as told:
         opened(timeout=0.3).get(f"{server}/{path}")
     assert not isinstance(told.value, UnknownOutcome)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_tls_connection_that_ends_after_the_request(tmp_path: Path, trusted: bool) -> None:
+    """An end of the connection is no refused certificate: the request may have arrived."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    (authority if trusted else trustme.CA()).issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError), listening.accept()[0] as plain:
+                secure = context.wrap_socket(plain, server_side=True)
+                secure.recv(1 << 16)
+                os.close(secure.detach())
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        session = opened(ca_file=str(tmp_path / "ca.pem"))
+        with pytest.raises(Unavailable) as told:
+            session.post(f"https://localhost:{listening.getsockname()[1]}/", json={})
+        thread.join(10)
+    assert isinstance(told.value, UnknownOutcome) == trusted, told.value
+
+
+def test_a_tls_connection_that_ends_while_the_request_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        inner = urllib3.exceptions.SSLError(ssl.SSLEOFError(8, "EOF occurred in violation of protocol"))
+        raise requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(None, "/", inner))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", broken)
+    with pytest.raises(UnknownOutcome, match="it may have been done"):
+        opened().post("https://crm.example/", json={})
 
 
 def test_redirects_stay_on_the_host(server: str) -> None:

@@ -94,12 +94,13 @@ class Client:
             raise Rejected(f"the system names a next page elsewhere, at {there.scheme}://{there.netloc}")
         return self._answered(there.geturl(), structs.replace(made, query=[]), changes, none)
 
-    def reached(self) -> None:
-        """Whether the address answers and does not refuse us."""
+    def reached(self) -> str:
+        """Whether the address answers and does not refuse us; any other answer will do."""
         made = Made(method="GET", path="/", query=[], headers={}, body=None, content_type="")
         answer = self._sent(f"{self._root}/", made)
         if answer.status_code in (401, 407, 429, 503):
             raise self._meaning(answer, None, changes=False)
+        return str(self._settings["user"])
 
     def _answered(self, url: str, made: Made, changes: bool, none: Nothing | None) -> Answer:
         if changes:

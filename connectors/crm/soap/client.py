@@ -56,15 +56,16 @@ class Client:
         place = wsdl if wsdl.startswith(("http://", "https://")) else str(Path(profile.folder) / wsdl)
         if place != wsdl and not Path(place).is_file():
             raise profile.error(("wsdl",), f"there is no file {place}")
-        self._failures = failures
+        self._failures, self._user = failures, str(settings["user"])
         self._soap = Soap(
             tools.session, place, who="the CRM", address=settings["url"] or "", binding=settings["binding"],
             username=settings["user"], password=settings["password"] or "", digest=settings["digest"],
         )  # fmt: skip
 
-    def opened(self) -> None:
-        """Read the WSDL, if that was not done yet."""
+    def reached(self) -> str:
+        """Whether the WSDL can be read; nothing else says who we are."""
         self._soap.client  # noqa: B018 (reading it is what is asked for)
+        return self._user
 
     def call(self, profile: Profile, at: Place, value: dict[str, Any], roots: tuple[str, ...]) -> Operation:
         """An operation."""

@@ -5,30 +5,17 @@ Nothing that comes from outside is ever put into a statement's text. Each row is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
-
-from msgspec import structs
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from connectors.crm.sql.columns import described
 from connectors.crm.sql.database import ROOTS, Database
-from connectors.wire.profiled.declared import Declared
-from connectors.wire.profiled.failures import Failures
-from connectors.wire.profiled.finding import Finder
-from connectors.wire.profiled.paging import Pager
-from connectors.wire.profiled.writing import Writer
-from hub.contract import Manifest, Setting, Tools
-from hub.model import Description, Identity, Lookup, Page, Query, Receipt, Record, Row, Target
-
-PROFILE_WORDS: Mapping[str, str] = {
-    "profile": "`sql`",
-    "about": "which system this is",
-    "errors": "what the database's refusals mean, by SQLSTATE",
-    "objects": "the objects, by the names that mappings use; `table` names the one that an object is described by",
-}
+from connectors.wire.profiled.connector import Profiled
+from hub.contract import Manifest, Profile, Setting, Tools
+from hub.model import Description, Identity
 
 
-class AnySql:
+class AnySql(Profiled):
     """One database, as its profile describes it."""
 
     manifest: ClassVar[Manifest] = Manifest(
@@ -54,41 +41,20 @@ class AnySql:
         source="the profile; SQLSTATE classes as ISO/IEC 9075 and PostgreSQL's appendix A have them",
     )  # fmt: skip
 
-    def __init__(self, settings: Mapping[str, Any], tools: Tools) -> None:
-        profile = tools.profile(settings["profile"])
-        words = profile.group((), profile.value, PROFILE_WORDS, ("profile", "about", "objects"))
-        if words["profile"] != "sql":
-            raise profile.error(("profile",), f'a profile for this connector says `sql`, not "{words["profile"]}"')
-        failures = Failures(profile, ("errors",), words.get("errors", []), ROOTS, "the CRM's database")
-        self._database = Database(settings, failures)
-        self._declared = Declared(profile, words, more=("table",))
-        self._tables = {name: str(told["table"]) for name, told in words["objects"].items() if "table" in told}
-        self._finder = Finder(profile, words["objects"], self._declared, self._database, tools.country)
-        self._writer = Writer(profile, words["objects"], self._declared, self._database, self._finder)
-        self._pager = Pager(profile, words["objects"], self._declared, self._database, tools)
-        people = self._declared.people
-        self.manifest = structs.replace(  # type: ignore[misc]
-            type(self).manifest,
-            about=str(words["about"]),
-            people=people,
-            company=self._declared.company,
-            new_person=people[0] if people else "",
-            rows_per_call=200,
-            lookups_per_call=self._finder.lookups_per_call,
-            idempotency="native-upsert" if self._writer.is_native else "search-then-write",
-        )
+    more_of_objects = ("table",)  # the one that an object is described by
+
+    def _connected(
+        self, profile: Profile, words: Mapping[str, Any], settings: Mapping[str, Any], tools: Tools
+    ) -> Database:
+        del tools  # a database is not reached by the hub's session
+        objects: Mapping[str, Any] = words["objects"] if isinstance(words["objects"], dict) else {}
+        self._tables = {name: str(told["table"]) for name, told in objects.items() if "table" in (told or {})}
+        self._database = Database(settings, self._failures(profile, words, ROOTS))
+        return self._database
 
     def check(self) -> Identity:
-        """Connects with both roles."""
+        """Connects with both roles: who we are for the one that writes, and which database it is."""
         return self._database.identity()
-
-    def find(self, lookups: Sequence[Lookup]) -> Sequence[Sequence[Record]]:
-        """One statement for each look-up, or for as many together as the profile's `of` says."""
-        return self._finder.found(lookups)
-
-    def objects(self) -> Sequence[str]:
-        """The profile's objects."""
-        return tuple(self._declared)
 
     def describe(self, object: str) -> Description:
         """The columns of the object's `table` as the database has them, with what the profile says beyond that."""
@@ -96,18 +62,3 @@ class AnySql:
         if object not in self._tables:
             return declared
         return self._database.inspected(lambda inspector: described(inspector, self._tables[object], declared))
-
-    def write(self, target: Target, rows: Sequence[Row]) -> Sequence[Receipt]:
-        """By the profile's `upsert`, or by `find` and then `create` or `update`; each row is a transaction."""
-        return self._writer.written(target, rows)
-
-    def pages(self, query: Query) -> Iterator[Page]:
-        """The profile's `pages`: in the order of a key (`after`), or by `offset`."""
-        return self._pager.pages(query)
-
-    def links(
-        self, kind: Literal["open", "search", "new"], object: str, id: str = "", fields: Mapping[str, str] | None = None
-    ) -> str:
-        """The profile's addresses for a browser; what they are filled with is percent-encoded."""
-        values = {name: value for name, value in (fields or {}).items() if value}
-        return self._declared[object].link(kind, id=id, search=next(iter(values.values()), ""), fields=values)

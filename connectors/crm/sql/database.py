@@ -136,6 +136,10 @@ class Database:
         system = f"{self._writing.dialect.name}, {url.database or ''}"
         return Identity(user=url.username or "", system=system, version=".".join(str(part) for part in version))
 
+    def reached(self) -> str:
+        """Whether it can be connected to; the user that it is connected as."""
+        return self.identity().user
+
     def call(self, profile: Profile, at: Place, value: dict[str, Any], roots: tuple[str, ...]) -> Statement:
         """A statement."""
         return Statement(profile, at, value, roots)

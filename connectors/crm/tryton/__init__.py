@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from msgspec import structs
 
-from connectors.crm.tryton.fields import description
+from connectors.crm.tryton.fields import VIRTUAL, description
 from connectors.crm.tryton.records import (
     CONTACTS,
     FIELDS,
@@ -95,7 +95,7 @@ class Tryton:
         self._rpc = Rpc(tools.session, settings["url"], settings["database"], settings["user"], settings["password"])
         self._reader = Reader(tools.country, settings["consent_category"], settings["do_not_call_category"])
         self._described: dict[str, Description] = {}
-        self._writer = Writer(self._rpc, self._reader, tools.now, self.describe, self._link)
+        self._writer = Writer(self._rpc, self._reader, tools.now, self._types, self._link)
 
     def check(self) -> Identity:
         """Signs in where the session has run out, and asks for the version."""
@@ -143,10 +143,12 @@ class Tryton:
     def _matched(self, lookups: Sequence[Lookup], clauses: list[Any]) -> list[list[Record]]:
         domain = [["party.active", "=", True], either(clauses)]
         found: dict[tuple[str, str], dict[int, Record]] = defaultdict(dict)
-        for mechanism in self._search(MECHANISM, domain, FIELDS[MECHANISM]) if clauses else ():
+        wanted = self._wanted(PARTY, lookups) if clauses else ()
+        read = [*FIELDS[MECHANISM], *(f"party.{name}" for name in wanted)]
+        for mechanism in self._search(MECHANISM, domain, read) if clauses else ():
             party, match = mechanism["party."], Match(field=mechanism["type"], value=mechanism["value"])
             for asked in self._reader.answers_to(mechanism):
-                found[asked].setdefault(party["id"], self._record(PARTY, party, match))
+                found[asked].setdefault(party["id"], self._record(PARTY, party, match, wanted))
         values = [lookup.value.strip().casefold() if lookup.by == "email" else lookup.value for lookup in lookups]
         return [list(found.get((lookup.by, value), {}).values()) for lookup, value in zip(lookups, values, strict=True)]
 
@@ -158,10 +160,11 @@ class Tryton:
             clauses += _name_clauses(object, name, values)
         if object == NOTE:
             self._writer.check_may_search_notes(names)
-        read = [*FIELDS[object], *(name for name in names if object != NOTE)]
+        wanted = self._wanted(object, lookups) if clauses else ()
+        read = [*FIELDS[object], *(name for name in names if object != NOTE), *wanted]
         found = self._search(object, [*LIVE[object], either(clauses)], read) if clauses else []
         return [
-            [self._record(object, record, Match(field=name, value=lookup.value)) for record in found
+            [self._record(object, record, Match(field=name, value=lookup.value), wanted) for record in found
              if _bears(object, record, name, lookup.value)]
             for lookup, name in zip(lookups, names, strict=True)
         ]  # fmt: skip
@@ -186,8 +189,19 @@ class Tryton:
         found: list[Found] = self._rpc.read(method, domain, 0, size, order, list(dict.fromkeys(read)))
         return found
 
-    def _record(self, object: str, found: Found, match: Match | None = None) -> Record:
-        return self._reader.record(object, found, self._link(object, str(found["id"])), match)
+    def _record(self, object: str, found: Found, match: Match | None = None, wanted: Sequence[str] = ()) -> Record:
+        record = self._reader.record(object, found, self._link(object, str(found["id"])), match)
+        more = {name: found[name] for name in wanted if name not in record.fields}
+        return structs.replace(record, fields={**record.fields, **more}) if more else record
+
+    def _wanted(self, object: str, lookups: Sequence[Lookup]) -> Sequence[str]:
+        """The fields that the look-ups ask for by name, as far as Tryton itself keeps them: contact data and what a note is
+        about are on every record."""
+        asked = dict.fromkeys(name for lookup in lookups for name in lookup.fields)
+        if not asked:
+            return ()
+        own = {field.name for field in self._types(object).fields} - VIRTUAL[object]
+        return [name for name in asked if name in own]
 
     # --- describe ----------------------------------------
 
@@ -196,13 +210,17 @@ class Tryton:
         return OBJECTS
 
     def describe(self, object: str) -> Description:
-        """Asked of Tryton once and kept: its fields change with its modules only."""
-        if object not in self._described:
-            fields = self._rpc.read(f"model.{_known(object)}.fields_get", None)
-            required = [name for name, told in fields.items() if told.get("required")]
-            defaults = self._rpc.read(f"model.{object}.default_get", required, False)
-            self._described[object] = description(object, fields, defaults)
+        """Asked of Tryton, three calls; what it says is what values are written by from then on."""
+        fields = self._rpc.read(f"model.{_known(object)}.fields_get", None)
+        required = [name for name, told in fields.items() if told.get("required")]
+        defaults = self._rpc.read(f"model.{object}.default_get", required, False)
+        access = self._rpc.read("model.ir.model.access.get_access", [object])
+        self._described[object] = description(object, fields, defaults, access[object])
         return self._described[object]
+
+    def _types(self, object: str) -> Description:
+        """What values are written by: asked once, for Tryton's fields change with its modules only."""
+        return self._described.get(object) or self.describe(object)
 
     # --- write ----------------------------------------
 

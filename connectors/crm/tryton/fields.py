@@ -36,6 +36,12 @@ _NOTE_FIELDS = (
     Field(name="party", label="Party", type="reference", refers_to=(PARTY,)),
     Field(name="opportunity", label="Sale opportunity", type="reference", refers_to=(OPPORTUNITY,)),
 )
+# What is described and is no field of Tryton's own table: it is read another way.
+VIRTUAL: Mapping[str, frozenset[str]] = {
+    PARTY: frozenset(CONTACTS),
+    OPPORTUNITY: frozenset(),
+    NOTE: frozenset(field.name for field in _NOTE_FIELDS),
+}
 # Written by pressing Tryton's buttons, so that its workflow decides.
 BUTTONS: Mapping[str, Mapping[str, str]] = {
     OPPORTUNITY: {"lead": "lead", "opportunity": "opportunity", "lost": "lost", "cancelled": "cancel"}
@@ -44,12 +50,22 @@ BUTTONS: Mapping[str, Mapping[str, str]] = {
 FIRST_STATE = "lead"  # that of a new opportunity
 
 
-def description(object: str, fields: Mapping[str, Mapping[str, Any]], defaults: Mapping[str, Any]) -> Description:
-    """`fields_get` and `default_get` in the hub's words. Lists of records (one2many, many2many) are left out: no mapping
-    writes them. What Tryton fills in by itself is not required."""
+def description(
+    object: str,
+    fields: Mapping[str, Mapping[str, Any]],
+    defaults: Mapping[str, Any],
+    access: Mapping[str, Any],
+) -> Description:
+    """`fields_get`, `default_get` and `get_access` in the hub's words. Lists of records (one2many, many2many) are left out:
+    no mapping writes them. What Tryton fills in by itself is not required. A note is changed by making it anew and
+    deleting the old one (see `writing`)."""
     described = [_field(object, name, told, name in defaults) for name, told in fields.items() if told["type"] in TYPES]
     return Description(
-        object=object, label=LABELS[object], fields=(*(_NOTE_FIELDS if object == NOTE else ()), *described)
+        object=object,
+        label=LABELS[object],
+        fields=(*(_NOTE_FIELDS if object == NOTE else ()), *described),
+        creatable=bool(access.get("create")),
+        changeable=bool(access.get("create") and access.get("delete") if object == NOTE else access.get("write")),
     )
 
 

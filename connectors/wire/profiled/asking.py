@@ -44,6 +44,9 @@ class Asks(Protocol):
     roots: tuple[str, ...]  # what its answers and faults are called in a profile's paths
     addressed: bool  # whether its pages may have addresses of their own
 
+    def reached(self) -> str:
+        """Whether the system answers and does not refuse us; our user there, as far as that is known."""
+
     def call(self, profile: Profile, at: Place, value: dict[str, Any], roots: tuple[str, ...]) -> Any:
         """A declared call, compiled; `roots` are the names that it may speak of."""
 

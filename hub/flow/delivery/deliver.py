@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -19,8 +19,12 @@ from hub.connections import Connections
 from hub.errors import ConfigError, nearest
 from hub.flow.delivery import pauses
 from hub.flow.delivery.backoff import Pace, pace_of
-from hub.flow.delivery.road import Road
+from hub.flow.delivery.following import Following
+from hub.flow.delivery.road import Road, Watcher
+from hub.flow.described import Described
 from hub.flow.mappings import Mappings
+from hub.flow.merged import Merged
+from hub.flow.standing import Standings
 from hub.store import deliveries, recovery
 from hub.store.database import Store
 from hub.store.deliveries import Reason
@@ -40,11 +44,24 @@ class Deliverer:
         mappings: Mappings,
         config: Config,
         pace: Pace | None = None,
+        watchers: Sequence[Watcher] = (),
+        described: Described | None = None,
     ) -> None:
         pace = pace or pace_of(config)
         self._store, self._connections, self._mappings, self._pace = store, connections, mappings, pace
+        standings = Standings(store, config.credentials_expiring_days)
+        merged, described = Merged(store), described or Described(store)
         self._roads = {
-            connection.name: Road(connection, store, mappings, config.country, pace)
+            connection.name: Road(
+                connection,
+                store,
+                mappings,
+                config.country,
+                pace,
+                standings,
+                Following(connection, merged, described),
+                watchers,
+            )
             for connection in connections.that("write")
         }
         self._stopping = threading.Event()
@@ -72,6 +89,13 @@ class Deliverer:
             for road in self._roads.values()
             for i in range(road.connection.config.concurrency)
         ]
+        self._threads += [
+            threading.Thread(
+                target=self._work_bulk, args=(road,), name=f"deliver-{road.connection.name}-bulk", daemon=True
+            )
+            for road in self._roads.values()
+            if road.bulk.rows
+        ]
         for thread in (*self._threads, self._keeper):
             thread.start()
 
@@ -94,7 +118,7 @@ class Deliverer:
         if road is None:
             raise ConfigError(f'no connection "{connection}" can write{nearest(connection, self._roads)}')
         self._take_back()
-        batch = road.batch_now()
+        batch = road.bulk_now() or road.batch_now()
         if batch is None:
             return 0
         road.carry(batch)
@@ -135,6 +159,18 @@ class Deliverer:
                 # Whatever it was, its claim runs out and comes back; the thread goes on.
                 log.error("delivery_failed", connection=road.connection.name, error=type(error).__name__)
                 self._stopping.wait(self._pace.poll)
+
+    def _work_bulk(self, road: Road) -> None:
+        """Beside the others: a bulk job waits for its vendor for minutes, and an interactive delivery not behind it."""
+        while not self._stopping.is_set():
+            try:
+                batch = road.bulk_now()
+                if batch is not None:
+                    road.carry(batch)
+                    continue
+            except Exception as error:  # noqa: BLE001  (as in _work)
+                log.error("delivery_failed", connection=road.connection.name, error=type(error).__name__)
+            self._stopping.wait(self._pace.poll)
 
     def _keep(self) -> None:
         while not self._stopping.wait(self._pace.lease / 4):

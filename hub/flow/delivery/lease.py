@@ -42,7 +42,7 @@ class Lease:
             return
         with self._store.write() as conn:
             until = now_ms() + int(self._seconds * 1000)
-            kept = outbox.renew(conn, owner=self.owner, ids=self.ids, lease_until=until)
+            kept = outbox.renew(conn, owner=self.owner, lease_until=until)
         if kept == len(self.ids):
             self._valid_until = moment + self._seconds
         else:

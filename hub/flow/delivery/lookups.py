@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hub.budget import WRAP_UPS
 from hub.connections import Connection
 from hub.errors import ConnectorError, Then, Throttled, Unsupported
 from hub.flow.delivery.calls import ConnectorBroke, Failed, Halving, called
 from hub.flow.delivery.consignment import Parcel, made
+from hub.flow.merged import Merged
 from hub.model import Lookup, Record
 
 Answer = Sequence[Record] | Failed
@@ -17,8 +19,10 @@ Answer = Sequence[Record] | Failed
 class Asked:
     """The look-ups of one claim: each is asked once, whoever needs it. `still_ours` is called before each call."""
 
-    def __init__(self, connection: Connection, still_ours: Callable[[], None]) -> None:
-        self._connection, self._still_ours = connection, still_ours
+    def __init__(
+        self, connection: Connection, still_ours: Callable[[], None], merged: Merged, lane: int = WRAP_UPS
+    ) -> None:
+        self._connection, self._still_ours, self._merged, self._lane = connection, still_ours, merged, lane
         self._answers: dict[Lookup, Answer] = {}
         self._halving: Halving[Lookup, Sequence[Record]] = Halving(self._find)
 
@@ -42,6 +46,8 @@ class Asked:
             return
         for start in range(0, len(new), self.per_call):
             batch = new[start : start + self.per_call]
+            if start:
+                self._halving.allow(1)
             self._answers.update(zip(batch, self._halving.answers(batch), strict=True))
 
     def answer(self, lookup: Lookup) -> Answer:
@@ -51,16 +57,26 @@ class Asked:
     def _find(self, lookups: Sequence[Lookup]) -> Sequence[Sequence[Record]]:
         self._still_ours()
         connector: Any = self._connection.connector
-        found: list[Sequence[Record]] = called(self._connection, lambda: list(connector.find(lookups)))
+        found: list[Sequence[Record]] = called(self._connection, lambda: list(connector.find(lookups)), self._lane)
         if len(found) != len(lookups):
             raise ConnectorBroke(f"the connector broke: {len(found)} answers to {len(lookups)} look-ups")
+        self._merged.learn(self._connection.name, lookups, found)
         return found
 
 
-def resolve(parcels: Sequence[Parcel], asked: Asked) -> None:
-    """Set `found` of each parcel: by resolve name, the records of the first look-up that found any."""
+def resolve(
+    parcels: Sequence[Parcel], asked: Asked, instead: Callable[[Sequence[Lookup]], Mapping[Lookup, Lookup]]
+) -> None:
+    """Set `found` of each parcel: by resolve name, the records of the first look-up that found any.
+
+    `instead` says which look-ups are asked another way.
+    """
     wanted = [(parcel, name, lookups) for parcel in parcels for name, lookups in _lookups(parcel).items()]
     everything = dict.fromkeys(lookup for _, _, lookups in wanted for lookup in lookups)
+    others = instead(list(everything))
+    if others:
+        wanted = [(parcel, name, [others.get(one, one) for one in lookups]) for parcel, name, lookups in wanted]
+        everything = dict.fromkeys(others.get(one, one) for one in everything)
     if len(everything) <= asked.per_call:
         asked.ask(list(everything))  # one call for all preferences costs less than a second for the few left over
     rank = 0

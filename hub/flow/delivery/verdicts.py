@@ -9,7 +9,7 @@ import structlog
 from hub.clock import now_ms
 from hub.errors import ConnectorError, QuotaSpent, Rejected, Then, Throttled, Unavailable, UnknownOutcome
 from hub.flow.delivery.backoff import Pace, gave_up, retry_delay, throttle_delay
-from hub.flow.delivery.calls import ConnectorBroke, Failed, RefusedTogether
+from hub.flow.delivery.calls import ConnectorBroke, Failed, LaneSpent, NotByBulk, RefusedTogether
 from hub.flow.delivery.consignment import Consignment, Fate, Moved, Parcel, Skipped, Spoiled
 from hub.flow.subject import interaction_of
 from hub.model import Receipt
@@ -85,7 +85,7 @@ class Judge:
         in_doubt = (parcel.in_doubt if parcel else claimed.in_doubt) or (called and isinstance(error, UnknownOutcome))
         if error.then is Then.PAUSE or isinstance(error, Throttled):
             return self._wait(claimed, error, in_doubt)
-        if not failed.sent:
+        if not failed.sent or isinstance(error, LaneSpent):
             return Verdict(
                 claimed=claimed, state="pending", due_at=claimed.due_at, in_doubt=in_doubt, reason=_reason(error)
             )
@@ -116,8 +116,8 @@ class Judge:
         if enough:
             reason = Reason(name=error.name, message=f"{enough}: {error}")
             return _parked(claimed, reason, tried, in_doubt)
-        if isinstance(error, RefusedTogether):
-            delay = 0.0  # what spoiled its batch was set aside, or is next time
+        if isinstance(error, RefusedTogether | NotByBulk):
+            delay = 0.0  # what spoiled its batch was set aside, or is next time; or it goes in ordinary calls
         else:
             delay = retry_delay(attempts, self.pace)
         due_at = now_ms() + int(delay * 1000)

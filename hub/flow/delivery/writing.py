@@ -9,18 +9,23 @@ from typing import Any
 import msgspec
 
 from hub.connections import Connection
-from hub.errors import ConnectorError
-from hub.flow.delivery.calls import ConnectorBroke, Failed, Halving, called
+from hub.errors import ConnectorError, NotPermitted, Unsupported
+from hub.flow.delivery.calls import ConnectorBroke, Failed, Halving, NotByBulk, called
 from hub.flow.delivery.consignment import Parcel
 from hub.model import Receipt, Row
 
 OUTCOMES = ("created", "updated", "unchanged", "removed")
 
 
-def write(connection: Connection, parcels: Sequence[Parcel], still_ours: Callable[[], None]) -> None:
-    """Write all parcels and set their fate. `still_ours` is called before each call; what it raises ends everything."""
+def write(
+    connection: Connection, parcels: Sequence[Parcel], still_ours: Callable[[], None], rows_per_write: int = 0
+) -> None:
+    """Write all parcels and set their fate. `still_ours` is called before each call; what it raises ends everything.
+
+    With `rows_per_write` beyond what an ordinary call takes, they go the vendor's bulk path.
+    """
     stopped: ConnectorError | None = None
-    for batch in _batches(parcels, connection.manifest.rows_per_call):
+    for batch in _batches(parcels, max(rows_per_write, connection.manifest.rows_per_call)):
         if stopped is not None:
             for parcel in batch:
                 parcel.fate = Failed(stopped, sent=False)
@@ -60,8 +65,13 @@ def _written(
     for parcel in parcels:
         parcel.called = True
     connector: Any = connection.connector
+    lane = min(parcel.claimed.lane for parcel in parcels)
     try:
-        return called(connection, lambda: _matched(rows, connector.write(parcels[0].target, rows)))
+        return called(connection, lambda: _matched(rows, connector.write(parcels[0].target, rows)), lane)
+    except (Unsupported, NotPermitted) as error:
+        if len(rows) > connection.manifest.rows_per_call:
+            raise NotByBulk(f"not by bulk: {error}") from error
+        raise
     except ConnectorBroke:
         for parcel in parcels:
             parcel.in_doubt = True  # the rows may be asked for again at once, in halves

@@ -21,6 +21,7 @@ from hub.language.mapping import Mapping
 from hub.language.source import ListSource
 from hub.phone import e164
 
+NUMBER = "phone_e164"  # what the hub adds to a member: the number that counts, read by the member's own country
 NOWHERE = "ZZ"  # by whose rules only a number with its calling code can be read
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
@@ -56,7 +57,7 @@ class RowReader:
         key = str(member["id"])
         facts = {"member": member}
         written, phone = self._number_of(facts)
-        member["phone_e164"] = phone
+        member[NUMBER] = phone
         verdict = contactable(
             written,
             phone,

@@ -24,10 +24,10 @@ from hub.clock import now_ms
 from hub.config import Config
 from hub.connections import Connections
 from hub.contract import Pages
-from hub.errors import ConfigError, ConnectorError, PatchbayError, Then, nearest
+from hub.errors import ConfigError, nearest
 from hub.flow.lists.members import RowReader
 from hub.flow.lists.membership import Changes, Counts, Outcome
-from hub.flow.lists.runs import LeaseLost, ListRuns, Run, RunStatus
+from hub.flow.lists.runs import ListRuns, Run, RunStatus, paced, read_pages
 from hub.flow.mappings import Mappings
 from hub.language.mapping import Mapping
 from hub.language.source import ListSource
@@ -50,10 +50,6 @@ Progress = Callable[[Counts], None]
 Report = Callable[[Sequence[Outcome]], None]
 
 log = structlog.get_logger()
-
-
-class HubStopping(PatchbayError):
-    """The hub stops; any node goes on with the pull from the page it was at."""
 
 
 class ListStatus(Struct, frozen=True, kw_only=True):
@@ -99,6 +95,13 @@ class ContactLists:
         """The names of all list mappings."""
         return sorted(mapping.name for mapping in self._mappings.all() if mapping.source.contact_list is not None)
 
+    def timetable(self) -> dict[str, tuple[int, ListSource]]:
+        """Each list with its mapping's version and what says when it is pulled."""
+        current = (self._mappings.current(name) for name in self.names())
+        return {
+            one.name: (one.version, one.source.contact_list) for one in current if one.source.contact_list is not None
+        }
+
     def close(self) -> None:
         """Have running pulls stop after the page they are at; any node goes on with them."""
         self._stopping.set()
@@ -123,21 +126,12 @@ class ContactLists:
         if simulate:
             with self._scratch(name) as scratch:
                 return scratch.pull(name, full=full, progress=progress, report=report, standing=standing)
-        pull = _Pull(mapping, source, self._runs.start(mapping, source, full), progress, report)
-        try:
+        pull = _Pull(mapping, source, self._started(mapping, source, full), progress, report)
+        with self._runs.under_way(pull):
             if not pull.run.counts.read_all:
                 self._read(pull)
             if pull.run.full:
                 self._take_unseen_off(pull)
-        except LeaseLost:
-            raise
-        except HubStopping:
-            self._runs.release(pull.run)
-            raise
-        except BaseException as failure:  # whatever it was, it is on the run, and the next pull goes on from here
-            self._runs.end(pull.run, failure)
-            raise
-        self._runs.end(pull.run)
         if standing is not None:
             standing(self.status(name))
         return pull.run.counts
@@ -184,6 +178,9 @@ class ContactLists:
 
     # --- a pull ----------------------------------------
 
+    def _started(self, mapping: Mapping, source: ListSource, full: bool) -> Run:
+        return self._runs.start(mapping.name, mapping.version, source.full_every_seconds, full)
+
     def _declared(self, name: str) -> tuple[Mapping, ListSource]:
         mapping = self._mappings.current(name)
         if mapping.source.contact_list is None:
@@ -196,24 +193,16 @@ class ContactLists:
         return mapping, mapping.source.contact_list
 
     def _read(self, pull: _Pull) -> None:
-        source, resumed = pull.source, pull.run.cursor
+        source = pull.source
         reader = RowReader(pull.mapping, source, self._config.country, self._own_numbers())
-        connector = self._connections[pull.mapping.source.connections[0]].connector
+        connection = self._connections[pull.mapping.source.connections[0]]
+        connector = connection.connector
         assert isinstance(connector, Pages)
         query = Query(
-            object=source.object, where=source.where, watermark=pull.run.since, cursor=resumed, size=source.page
+            object=source.object, where=source.where, watermark=pull.run.since, cursor=pull.run.cursor, size=source.page
         )
-        try:
-            for page in connector.pages(query):
-                self._take_page(pull, reader, page)
-                if page.cursor is None:
-                    break
-                if self._stopping.is_set():
-                    raise HubStopping("the hub is stopping; the pull goes on from here on any node")
-        except ConnectorError as failure:
-            if failure.then is Then.PARK and pull.run.cursor == resumed:
-                pull.run.cursor = None  # the CRM does not take this cursor any more: the next pull starts anew
-            raise
+        pages = paced(connection, connector.pages(query))
+        read_pages(pull, pages, lambda page: self._take_page(pull, reader, page), self._stopping)
 
     def _take_page(self, pull: _Pull, reader: RowReader, page: Page) -> None:
         run, name = pull.run, pull.mapping.name

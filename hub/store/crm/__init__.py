@@ -1,7 +1,7 @@
 """The embedded CRM: a small real one inside the hub's store. This room is its door; the statements are in the rooms beside.
 
-Tables and objects: `schema`. What a value may be: `values`. Look-ups: `find`. Batches: `write`. List pulls: `pull`. What its
-pages show: `screens`. A thousand people to begin with: `hub.store.sample`.
+Tables and objects: `schema`. What a value may be: `values`. Look-ups: `find`. Batches: `write`. Two records made one:
+`merge`. List pulls: `pull`. What its pages show: `screens`. A thousand people to begin with: `hub.store.sample`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from hub.clock import now_ms
 from hub.errors import Rejected
 from hub.model import Lookup, Page, Query, Record, Row
 from hub.store.crm.find import crm_object, find
+from hub.store.crm.merge import merge
 from hub.store.crm.pull import pages
 from hub.store.crm.schema import OBJECTS, PEOPLE, CrmObject
 from hub.store.crm.write import Change, create, write
@@ -54,6 +55,11 @@ class Crm:
         """A new record as a person makes it: without a key it gets its id for one; a key that is taken is refused."""
         with self.store.write() as connection:
             return create(connection, crm_object(object), fields, self.country, now_ms())
+
+    def merge(self, object: str, old: str, into: str) -> None:
+        """Merge one record into another of the same object. Raises NotFound or Rejected."""
+        with self.store.write() as connection:
+            merge(connection, crm_object(object), old, into, self.country, now_ms())
 
     def pages(self, query: Query) -> Iterator[Page]:
         """A list pull, page by page."""

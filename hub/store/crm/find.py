@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 from hub.clock import from_ms
 from hub.errors import NotFound, Rejected, Unsupported, nearest
 from hub.model import PERSON, Account, Lookup, Match, Record
+from hub.store.crm.merge import survivors
 from hub.store.crm.schema import ACCOUNT, ACTIVITY, CASE, OBJECTS, PEOPLE, CrmObject, phones
 from hub.store.crm.values import folded_email, is_text, numbers, shown, title
 from hub.store.crm.write import Kept, matching
@@ -145,6 +146,9 @@ def _by_column(connection: Connection, lookups: Sequence[Lookup]) -> Mapping[Que
         statement = select(table.c.id, column.label("value"), table.c[as_typed].label("typed"))
         for row in matching(connection, statement, column, values):
             hits[row["value"]][name, row["id"]] = Match(as_typed, row["typed"])
+        if column_name == "id":
+            for old, left in survivors(connection, name, [value for value in values if value not in hits]).items():
+                hits[old][name, left] = Match("id", left)
         found[name, column_name] = hits
     return found
 

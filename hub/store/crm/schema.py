@@ -46,7 +46,7 @@ class CrmObject:
     @property
     def description(self) -> Description:
         """The object as the contract describes it."""
-        return Description(object=self.name, label=self.label, fields=self.fields)
+        return Description(object=self.name, label=self.label, fields=self.fields, creatable=True, changeable=True)
 
 
 def _text(name: str, label: str, length: int = 255, *, required: bool = False, unique: bool = False) -> Field:
@@ -270,4 +270,15 @@ counters = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
+)
+
+# What was merged: the id that is gone, and the record that is left.
+merges = Table(
+    "crm_merges",
+    metadata,
+    Column("object", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("survivor", Text, nullable=False),
+    PrimaryKeyConstraint("object", "record"),
+    Index(None, "object", "survivor"),
 )

@@ -13,6 +13,7 @@ from hub.desk.dial import DialRefused, KeyReused
 from hub.desk.screen_pop import Ask, UnknownConnection
 from hub.model import Clicked
 from hub.web.api.endpoint import endpoint
+from hub.web.api.fields import Moment
 from hub.web.current import the_hub
 from hub.web.problems import Problem, not_found
 
@@ -68,6 +69,12 @@ class FoundSchema(Schema):
     matched = wire.Nested(MatchedSchema, required=True)
     rule = wire.String(required=True, **_about("The rule of the decision table that chose it."))
     why = wire.String(required=True, **_about("The same in words."))
+    source = wire.String(
+        required=True,
+        validate=validate.OneOf(["live", "directory", "hub"]),
+        **_about("live: the CRM itself; directory: the hub's own; hub: what the hub itself has just written."),
+    )
+    fresh_at = Moment(required=True, **_about("The record was so at this moment."))
 
 
 class SilentSchema(Schema):

@@ -9,8 +9,10 @@ from marshmallow import Schema, ValidationError, validates_schema
 from marshmallow import fields as wire
 from marshmallow.validate import Length, Range
 
-from hub.errors import ConfigError
-from hub.flow.agreement import disagreements, notes
+from hub.errors import ConfigError, nearest
+from hub.flow.agreement import Disagreement, compared, notes
+from hub.flow.described import Asked
+from hub.flow.drafts import suggestion
 from hub.flow.preview import PreviewError, facts_of_interaction, preview
 from hub.language.examples import run_examples
 from hub.language.mapping import Mapping, compile_mapping
@@ -128,6 +130,27 @@ class CheckedSchema(Schema):
     notes = wire.List(
         wire.String(), metadata={"description": "A system that could not be asked; a record that two mappings write."}
     )
+    hints = wire.List(
+        wire.Nested(MappingProblemSchema), metadata={"description": "What may go wrong, and may go well."}
+    )
+
+
+class SuggestBody(Schema):
+    """What to draft a mapping from."""
+
+    event = wire.String(required=True, validate=Length(1, 100), metadata={"description": "`interaction.wrapped_up`, …"})
+    connection = wire.String(required=True, metadata={"description": "The CRM that is written to."})
+    object = wire.String(required=True, validate=Length(1, 200), metadata={"description": "What is written there."})
+    source = wire.String(load_default="any", metadata={"description": "The connection that the events come from."})
+    name = wire.String(load_default="", validate=Length(max=63))
+
+
+class DraftSchema(Schema):
+    """A drafted mapping: it compiles, agrees with the CRM, and its example passes."""
+
+    source = wire.String(metadata={"description": "Its YAML."})
+    left_out = wire.List(wire.String(), metadata={"description": "Fields that nothing was found for."})
+    to_decide = wire.List(wire.String(), metadata={"description": "What a person has to look at first."})
 
 
 class PreviewBody(Schema):
@@ -195,14 +218,15 @@ def mappings() -> Any:
 def publish(body: dict[str, Any]) -> Any:
     try:
         mapping = _compiled(body["source"])
-        disagreeing, told = _compared(mapping)
+        found, told = _compared(mapping)
+        disagreeing = [one for one in found if one.grave]
         if disagreeing and not body["anyway"]:
             raise _disagreeing(disagreeing)
         done = the_hub().mappings.publish(body["source"], require_scope("mappings").name, body["note"])
     except ConfigError as error:
         raise _refused(error) from None
     answer = {name: getattr(done, name) for name in PublishedSchema().fields}
-    return answer | {"notes": told + [what for _, what in disagreeing]}, 201 if done.changed else 200
+    return answer | {"notes": told + [one.what for one in disagreeing]}, 201 if done.changed else 200
 
 
 @api.post("/mappings/check")
@@ -217,16 +241,39 @@ def check(body: dict[str, Any]) -> Any:
         mapping = _compiled(body["source"])
     except ConfigError as error:
         return {"ok": False, "name": None, "problems": [{"line": error.line, "problem": error.what}], "examples": 0,
-                "notes": []}  # fmt: skip
+                "notes": [], "hints": []}  # fmt: skip
     results = run_examples(mapping)
     disagreeing, told = _compared(mapping)
-    problems: list[dict[str, Any]] = [{"line": line, "problem": what} for line, what in disagreeing]
+    problems: list[dict[str, Any]] = [{"line": one.line, "problem": one.what} for one in disagreeing if one.grave]
     problems += [
         {"line": result.line, "problem": f'the example "{result.about}" fails: {"; ".join(result.differences)}'}
         for result in results
         if not result.passed
     ]
-    return {"ok": not problems, "name": mapping.name, "problems": problems, "examples": len(results), "notes": told}
+    hints = [{"line": one.line, "problem": one.what} for one in disagreeing if not one.grave]
+    return {"ok": not problems, "name": mapping.name, "problems": problems, "examples": len(results), "hints": hints,
+            "notes": told}  # fmt: skip
+
+
+@api.post("/mappings/suggest")
+@endpoint(
+    scope="mappings",
+    body=SuggestBody,
+    answers=DraftSchema,
+    about="Draft a mapping from an event type and an object of a CRM, by names and types; publishes nothing.",
+    problems={404: "No such connection."},
+)
+def suggest(body: dict[str, Any]) -> Any:
+    hub = the_hub()
+    for name in (body["connection"], body["source"]):
+        if name != "any" and name not in hub.connections:
+            raise not_found(f'There is no connection "{name}"{nearest(name, hub.connections)}.')
+    connection = hub.connections[body["connection"]]
+    more = {"country": hub.config.country, "zone": hub.config.zone, "name": body["name"], "source": body["source"]}
+    try:
+        return suggestion(body["event"], connection, body["object"], Asked(), **more)
+    except ConfigError as error:
+        raise Problem(422, error.what, kind="no-draft", title="No draft") from None
 
 
 @api.get("/mappings/<name>")
@@ -356,20 +403,20 @@ def _current(name: str) -> Mapping:
         raise not_found(error.what) from None
 
 
-def _compared(mapping: Mapping) -> tuple[list[tuple[int, str]], list[str]]:
+def _compared(mapping: Mapping) -> tuple[list[Disagreement], list[str]]:
     """What the systems that it names say against a mapping, and what a person should know."""
     hub = the_hub()
-    disagreeing, unasked = disagreements(mapping, hub.connections)
+    disagreeing, unasked = compared(mapping, hub.connections, Asked())
     told = [f"not compared with its system: {unasked}"] if unasked else []
     return disagreeing, told + notes(mapping, hub.mappings.all(), hub.lists.on)
 
 
-def _disagreeing(found: list[tuple[int, str]]) -> Problem:
-    told = "; ".join(what for _, what in found)
+def _disagreeing(found: list[Disagreement]) -> Problem:
+    told = "; ".join(one.what for one in found)
     errors: dict[str, str] = {}
-    for line, what in found:
-        field = f"source line {line}"
-        errors[field] = f"{errors[field]}; {what}" if field in errors else what
+    for one in found:
+        field = f"source line {one.line}"
+        errors[field] = f"{errors[field]}; {one.what}" if field in errors else one.what
     detail = f"{told}. With `anyway` it is published all the same."
     return Problem(422, detail, kind="invalid-mapping", title="Invalid mapping", errors=errors)
 

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from flask import Flask
 
-from hub.web.api import connections, deliveries, desk, interactions, lists, mappings, records, unread
+from hub.web.api import (
+    alerts,
+    connections,
+    deliveries,
+    desk,
+    directory,
+    interactions,
+    lists,
+    mappings,
+    read_back,
+    records,
+    unread,
+)
 
 API_PREFIX = "/api/v1"
-ROOMS = (interactions, deliveries, records, connections, mappings, unread, desk, lists)
+ROOMS = (interactions, deliveries, records, connections, mappings, unread, desk, lists, alerts, read_back, directory)
 
 
 def with_api(app: Flask) -> None:

@@ -62,6 +62,14 @@ def test_a_receipt_opens_the_record(store: Store) -> None:
     assert (gone.outcome, gone.id, gone.url) == ("removed", receipt.id, "")
 
 
+def test_a_record_has_all_of_its_fields_whichever_are_asked_for(store: Store) -> None:
+    connector = built("embedded", {}, engine=store.engine)
+    connector.write(Target(object="contact", key="contact_key"), [Row(key="a", fields={"last_name": "X", "vip": True})])
+    ((record,),) = connector.find([Lookup("contact", "key", "a", fields=("vip", "comment", "no_such_field"))])
+    assert (record.fields["vip"], record.fields["comment"]) == (True, None)
+    assert "no_such_field" not in record.fields
+
+
 def test_a_store_that_does_not_answer_is_tried_again(free_port: int) -> None:
     engine = create_engine(
         f"postgresql+psycopg://nobody@127.0.0.1:{free_port}/none", connect_args={"connect_timeout": 2}

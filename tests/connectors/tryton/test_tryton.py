@@ -15,8 +15,10 @@ import pytest
 from connectors.crm.tryton import Tryton as Connector
 from hub.clock import now
 from hub.config import ConnectionConfig
+from hub.connections import Connection
 from hub.contract import Tools
 from hub.errors import Ambiguous, CredentialsRefused, NotFound, NotPermitted, Rejected, Unsupported
+from hub.flow.drafts import draft
 from hub.model import PERSON, Lookup, Query, Row, Target
 from hub.session import open_session
 from sandbox.tryton_sample import Client
@@ -66,6 +68,49 @@ def bench(shared_tryton: Tryton) -> Iterator[Bench]:
 def administrator(shared_tryton: Tryton) -> Iterator[Bench]:
     with shared_tryton.client() as client:
         yield Bench(shared_tryton, client, administrator=True)
+
+
+# --- what is asked anew, and what is asked for ----------------------------------------
+
+
+def test_describe_asks_each_time_and_writing_does_not(bench: Bench) -> None:
+    for _ in range(2):
+        bench.calls = 0
+        described = bench.connector.describe(NOTES.object)
+        assert (described.object, described.creatable, described.changeable) == (NOTES.object, True, True)
+        assert bench.calls == 3
+    bench.calls = 0
+    bench.connector.write(NOTES, [bench.peer.row(a_key(), "hello")])
+    assert bench.calls == 2  # search, create
+
+
+def test_a_mapping_can_be_drafted_for_each_object(bench: Bench) -> None:
+    connection = Connection("tryton", ConnectionConfig("tryton", "tryton", {}), bench.connector)
+    drafts = {
+        object: draft("interaction.wrapped_up", connection, bench.connector.describe(object), country="ES")
+        for object in bench.connector.objects()
+    }
+    note = drafts["ir.note"].source
+    for words in ("key: key", "party: caller.id", "message: { from: [wrap_up.comment, interaction.summary]"):
+        assert words in note, note
+
+
+def test_fields_that_are_asked_for_are_on_the_record(bench: Bench) -> None:
+    number, mail = a_number(), a_mail()
+    id = bench.peer.person("Ada", phone=number, email=mail)
+    opportunity = bench.opportunity()
+    wanted = ("full_name", "mobile", "no_such_field")
+    for lookup in (Lookup(PERSON, "id", id, fields=wanted), Lookup(PERSON, "phone", number, fields=wanted),
+                   Lookup(PERSON, "email", mail, fields=wanted)):  # fmt: skip
+        [[record]] = bench.connector.find([lookup])
+        assert (record.fields["full_name"], record.fields["mobile"]) == ("Ada", number)
+        assert "no_such_field" not in record.fields
+    [[record]] = bench.connector.find(
+        [Lookup(OPPORTUNITIES.object, "id", opportunity, fields=("employee", "end_date"))]
+    )
+    assert {name: record.fields[name] for name in ("employee", "end_date")} == {"employee": None, "end_date": None}
+    [[plain]] = bench.connector.find([Lookup(PERSON, "id", id)])
+    assert "full_name" not in plain.fields
 
 
 # --- how many calls ----------------------------------------

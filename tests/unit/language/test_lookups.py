@@ -168,3 +168,11 @@ def test_a_record_has_its_own_fields_and_those_of_all() -> None:
         "open_cases": 2, "account": {"id": "A-1", "title": "Engines", "object": "account"},
         "created_at": "2026-01-02T00:00:00+00:00", "Email": "ada@x.example",
     }  # fmt: skip
+
+
+def test_the_fields_that_a_mapping_reads_of_a_record_are_asked_for() -> None:
+    resolve = {"who": {"find": "contact", "by": {"email": "customer.email"}}}
+    fields = {"A": "who.Segment__c", "B": {"expr": "who.vip if who.title else who.owner"}, "C": "who.account.id"}
+    one = mapping(resolve=resolve, fields=fields)
+    [lookup] = one.lookups({"customer": {"email": "a@b.example"}})["who"]
+    assert lookup.fields == ("Segment__c", "vip")

@@ -1,0 +1,83 @@
+"""The ready mappings and the example connection: they agree with what the sandbox describes, and what they write arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hub.config import load_config
+from hub.store.database import Store
+from tests.connectors.sap_crm.peer import Peer
+from tests.contract.given import a_mail, a_number
+from tests.contract.sandbox_peer import shared
+from tests.shipped import ROOT, agrees, connected, delivered, mapping_of, names_of
+
+TO_CRM = ("sap_crm_wrap_up", "sap_crm_mail_to_service_request")
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    with shared(Peer) as opened:
+        yield opened
+
+
+def facts(id: str, channel: str, **more: Any) -> dict[str, Any]:
+    event = {"id": f"e-{id}", "type": "interaction.wrapped_up", "occurred_at": "2026-11-23T10:05:40Z"}
+    interaction = {"id": id, "channel": channel, "direction": "inbound", "started_at": "2026-11-23T10:02:00Z",
+                   "ended_at": "2026-11-23T10:05:13Z", **more.pop("interaction", {})}  # fmt: skip
+    return {"connection": "softphone", "final": True, "event": event, "interaction": interaction, **more}
+
+
+def test_every_example_is_right_and_none_is_forgotten() -> None:
+    names = set(names_of("sap_crm"))
+    assert names == set(TO_CRM)
+    for name in names:
+        mapping_of("sap_crm", name)
+
+
+@pytest.mark.parametrize("name", TO_CRM)
+def test_the_mapping_agrees_with_what_the_wsdl_says(peer: Peer, name: str) -> None:
+    agrees("sap_crm", name, connected("sap_crm", peer.connector))
+
+
+def test_a_wrapped_up_call_arrives_on_its_customer_once(peer: Peer, sqlite_store: Store) -> None:
+    number = a_number()
+    customer = peer.person("Ada Lovelace", phone=f"{number[3:6]} {number[6:9]} {number[9:]}")
+    told = facts("call-1", "voice", interaction={"remote_e164": number}, disposition={"code": "SALE", "name": "Sale"},
+                 wrap_up={"comment": "Wants the red one"})  # fmt: skip
+    early = {
+        **told,
+        "final": False,
+        "wrap_up": {},
+        "event": {**told["event"], "id": "e-0", "type": "interaction.ended"},
+    }
+    delivery = delivered(sqlite_store, peer.connector, mapping_of("sap_crm", "sap_crm_wrap_up"), early, told)[-1]
+    assert delivery.state == "delivered" and "crm-object-type=BT126_CALL" in delivery.record_url
+    (call,) = peer.documents("softphone:call-1")
+    assert (call["Description"], call["StatusCode"], call["DirectionCode"]) == ("Sale, Ada Lovelace", "E0003", "1")
+    assert call["Party"] == [{"RoleCode": "00000015", "BusinessPartnerInternalID": customer}]
+    assert peer.texts("softphone:call-1") == ["Wants the red one"]
+
+
+def test_a_mail_becomes_a_service_request(peer: Peer, sqlite_store: Store) -> None:
+    mail = a_mail()
+    sender = peer.person("Ada", email=mail)
+    told = facts("mail-1", "email", interaction={"subject": "It is broken", "summary": "The red one broke."},
+                 disposition={"code": "CASE"}, customer={"email": mail})  # fmt: skip
+    assert (
+        delivered(sqlite_store, peer.connector, mapping_of("sap_crm", "sap_crm_mail_to_service_request"), told)[
+            -1
+        ].state
+        == "delivered"
+    )
+    (request,) = peer.documents("softphone:mail-1", "ServiceRequest")
+    assert request["Description"] == "It is broken" and {
+        party["BusinessPartnerInternalID"] for party in request["Party"]
+    } == {sender}
+
+
+def test_the_example_connection_is_read_as_it_stands() -> None:
+    config = load_config({"PATCHBAY_CONFIG": str(ROOT / "config" / "examples" / "sap_crm.yaml")})
+    assert set(config.connections) == {"sap_crm"}

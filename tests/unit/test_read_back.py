@@ -1,0 +1,209 @@
+"""Read-back: what the CRM stored is compared with what was sent, and no delivery is delayed or failed by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from hub.connections import Connections
+from hub.errors import QuotaSpent, Unavailable, Unsupported
+from hub.flow.delivery import pauses
+from hub.flow.described import Described
+from hub.flow.read_back import ReadBack
+from hub.language.mapping import Rendered
+from hub.model import Description, Field, Lookup, Record
+from hub.store import alerts, read_back
+from hub.store.database import Store
+from hub.store.read_back import Score
+from hub.store.schema import read_back as table
+from tests.stubs import Rig, StubCrm, StubMapping, interaction, put_deliveries, put_interactions, until
+
+
+class ReadableCrm(StubCrm):
+    """Shows its records by their id, as `shows` makes them look."""
+
+    shows: Callable[[dict[str, Any]], dict[str, Any] | None] = staticmethod(lambda fields: fields)
+
+    def describe(self, object: str) -> Description:
+        return Description(object=object, label=object, fields=(Field(name="note", max_length=10), Field(name="n")))
+
+    def _found(self, lookup: Lookup) -> Sequence[Record]:
+        if lookup.by != "id":
+            return super()._found(lookup)
+        held = [one for (object, _), kept in self.records.items() for one in kept if one["id"] == lookup.value]
+        shown = [(one["id"], self.shows(dict(one["fields"]))) for one in held]
+        return [
+            Record(object=lookup.object, id=id, title="", fields=fields) for id, fields in shown if fields is not None
+        ]
+
+
+class Reading:
+    """A rig whose deliveries are read back when the test says so."""
+
+    def __init__(self, store: Store, *, chance: Callable[[], float] = lambda: 0.0, **declared: Any) -> None:
+        self.crm = ReadableCrm()
+        mapping = StubMapping(render=lambda facts, found: Rendered(fields=dict(facts["interaction"]["sent"])))
+        settings = {"read_back": "full", "read_back_after_seconds": 0.0} | declared
+        self.rig = Rig(store, self.crm, mapping, **settings)
+        self.store = store
+        connections = Connections({"crm": self.rig.connection})
+        self.read_back = ReadBack(store, connections, Described(store), "ES", chance)
+        self.deliverer = self.rig.another(self.read_back.saw)
+
+    def deliver(self, *keys: str, **sent: Any) -> None:
+        put_interactions(self.store, [interaction(key, sent=sent) for key in keys])
+        put_deliveries(self.store, *({"subject": f"interaction:pbx/{key}"} for key in keys))
+        assert self.deliverer.drain(20)
+
+    def read(self) -> dict[str, Score]:
+        """The scores by field, after all that waits was read."""
+        self.read_back.read_due(everything=True)
+        with self.store.read() as conn:
+            return {score.field: score for score in read_back.scores(conn)}
+
+    def raised(self) -> list[tuple[str | None, str]]:
+        with self.store.read() as conn:
+            return [(one.field, one.message) for one in alerts.opened(conn, kind="not_kept")]
+
+
+def counts(score: Score) -> tuple[int, int, int, int, int]:
+    return score.checked, score.kept, score.changed, score.cut, score.missing
+
+
+def test_what_was_kept_changed_cut_and_missing_is_counted_by_field(store: Store) -> None:
+    reading = Reading(store)
+    reading.crm.shows = lambda f: {"note": f["note"][:10], "n": 7, "same": f["same"]}
+    reading.deliver("a", "b", note="Wants the red one", n=5, same="x", gone="y")
+    scores = reading.read()
+    assert {name: counts(score) for name, score in scores.items()} == {
+        "note": (2, 0, 0, 2, 0), "n": (2, 0, 2, 0, 0), "same": (2, 2, 0, 0, 0), "gone": (2, 0, 0, 0, 2),
+    }  # fmt: skip
+    assert (scores["note"].longest_sent, scores["note"].longest_kept) == (17, 10)
+    [asked] = [call for call in reading.crm.finds if call[0].by == "id"]
+    assert [(lookup.value, lookup.fields) for lookup in asked] == [
+        (id, ("gone", "n", "note", "same")) for id in ("R1", "R2")
+    ]
+    with store.read() as conn:
+        assert "red" not in str(conn.execute(select(table)).all()), "no value is kept with the score"
+
+
+def test_a_field_that_is_not_kept_again_and_again_is_an_alert_until_it_is(store: Store) -> None:
+    reading = Reading(store)
+    reading.crm.shows = lambda f: f | {"note": f["note"][:10]}
+    reading.deliver("a", "b", note="Wants the red one", n=1)
+    reading.read()
+    assert reading.raised() == [], "twice may be chance"
+    reading.deliver("c", note="Wants the blue one, please", n=1)
+    reading.read()
+    [(field, message)] = reading.raised()
+    assert field == "note"
+    assert message == ("note is cut by the CRM, from up to 26 characters to 10 (3 of the last 3 times it was read; wrap_up "
+                       "version 1)")  # fmt: skip
+    reading.crm.shows = lambda f: f
+    reading.deliver("d", "e", "f", "g", note="Wants the red one", n=1)
+    reading.read()
+    assert len(reading.raised()) == 1
+    reading.deliver("h", note="Wants the red one", n=1)
+    scores = reading.read()
+    assert reading.raised() == []
+    assert scores["note"].lately == "ssskkkkk"
+
+
+def test_a_record_that_our_user_does_not_see_is_missing(store: Store) -> None:
+    reading = Reading(store)
+    reading.crm.shows = lambda f: None
+    reading.deliver("a", note="x")
+    assert counts(reading.read()["note"]) == (1, 0, 0, 0, 1)
+
+
+def test_what_was_written_over_meanwhile_is_not_judged(store: Store) -> None:
+    reading = Reading(store)
+    reading.deliver("a", note="first")
+    other = reading.rig.another()  # a node that reads nothing back
+    put_interactions(store, [interaction("a", sent={"note": "second"})])
+    put_deliveries(store, {"subject": "interaction:pbx/a"})
+    assert other.drain(20)
+    assert reading.read() == {}
+    reading.deliver("a", note="third")
+    reading.deliver("a", note="fourth")
+    assert reading.read_back.waiting == 1, "the newest stands for both"
+    assert counts(reading.read()["note"]) == (1, 1, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("share", "chance", "read"), [(0.3, 0.29, 1), (0.3, 0.31, 0), (0.0, 0.0, 0), (1.0, 0.99, 1)])
+def test_a_sample_is_a_share(store: Store, share: float, chance: float, read: int) -> None:
+    reading = Reading(store, chance=lambda: chance, read_back="sample", read_back_share=share)
+    reading.deliver("a", note="x")
+    assert reading.read_back.waiting == read
+
+
+def test_off_reads_nothing(store: Store) -> None:
+    reading = Reading(store, read_back="off")
+    reading.deliver("a", note="x")
+    assert reading.read_back.waiting == 0
+
+
+def test_who_does_not_answer_fails_no_delivery_and_is_asked_again_later(store: Store) -> None:
+    reading = Reading(store)
+    reading.deliver("a", note="x")
+    reading.crm.find_faults.append(Unavailable("down"))
+    assert reading.read() == {}
+    assert reading.rig.one().state == "delivered"
+    assert reading.read_back.waiting == 1
+    assert counts(reading.read()["note"]) == (1, 1, 0, 0, 0)
+    reading.deliver("b", note="x")
+    for _ in range(3):
+        reading.crm.find_faults.append(QuotaSpent("spent"))
+        reading.read()
+    assert (reading.read_back.waiting, reading.read_back.dropped) == (0, 1)
+    assert not pauses.states(store)["crm"].paused
+
+
+def test_what_cannot_be_read_is_not_asked_for_again(store: Store) -> None:
+    reading = Reading(store)
+    reading.deliver("a", note="x")
+    reading.crm.find_faults.append(Unsupported("no such thing"))
+    reading.read()
+    reading.deliver("b", note="x")
+    assert (reading.read_back.waiting, reading.read_back.dropped) == (0, 1)
+
+
+def test_a_paused_connection_and_a_spent_budget_are_left_alone(store: Store) -> None:
+    reading = Reading(store)
+    reading.deliver("a", note="x")
+    finds = len(reading.crm.finds)
+    pauses.pause(store, "crm", "moving")
+    reading.read()
+    assert (len(reading.crm.finds), reading.read_back.dropped) == (finds, 1)
+    tight = Reading(store)
+    pauses.resume(store, "crm")
+    tight.deliver("b", note="x")
+    tight.rig.connection.budget.calls_per_day = 1
+    tight.read()
+    assert [call for call in tight.crm.finds if call[0].by == "id"] == [], "no call is left"
+    assert tight.read_back.waiting == 1
+
+
+def test_it_runs_by_itself(store: Store) -> None:
+    reading = Reading(store)
+    reading.read_back.start()
+    try:
+        reading.deliver("a", note="x")
+        until(lambda: bool(reading_scores(store)))
+    finally:
+        reading.read_back.close()
+
+
+def test_more_than_is_read_is_counted_as_dropped(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.flow.read_back.MOST_WAITING", 2)
+    reading = Reading(store)
+    reading.deliver("a", "b", "c", note="x")
+    assert (reading.read_back.waiting, reading.read_back.dropped) == (2, 1)
+
+
+def reading_scores(store: Store) -> list[Score]:
+    with store.read() as conn:
+        return read_back.scores(conn)
