@@ -4,35 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import hub
 from hub.config import load_config
-from hub.flow.agreement import disagreements
-from hub.language.examples import check_examples
-from hub.language.mapping import compile_mapping
 from hub.model import Query
 from sandbox.espocrm import EspoSandbox
 from sandbox.frame import Served, serving
-from tests.whole_hub import WholeHub, whole_hub
+from tests.shipped import ROOT, agrees, hub_of, names_of
+from tests.whole_hub import WholeHub
 
-ROOT = Path(hub.__file__).parent.parent
-MAPPINGS = ROOT / "mappings" / "examples" / "espocrm"
-NAMES = sorted(file.stem for file in MAPPINGS.glob("*.yaml"))
-SETTINGS = """\
-country: ES
-zone: Europe/Madrid
-own_numbers: ["+34911234567"]
-connections:
-  softphone:
-    connector: softphone
-    url: http://127.0.0.1:9
-    token: t0ken
-    secrets: ${{PATCHBAY_WEBHOOK_SECRET}}
-    private_network: true
+NAMES = names_of("espocrm")
+CONNECTION = """\
   espocrm:
     connector: espocrm
     url: {url}
@@ -51,10 +35,7 @@ def served() -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def running(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeHub]:
-    folder = tmp_path_factory.mktemp("hub")
-    settings = SETTINGS.format(url=served.url, **served.sandbox.credentials())
-    mappings = {name: (MAPPINGS / f"{name}.yaml").read_text() for name in NAMES}
-    with whole_hub(folder, f"sqlite:///{folder}/hub.db", settings=settings, mappings=mappings) as whole:
+    with hub_of("espocrm", CONNECTION, served, tmp_path_factory.mktemp("hub")) as whole:
         yield whole
 
 
@@ -69,10 +50,7 @@ def test_there_is_one_for_each_flow() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_agrees_with_what_the_crm_describes(running: WholeHub, name: str) -> None:
-    file = MAPPINGS / f"{name}.yaml"
-    mapping = compile_mapping(file.read_text(), str(file), country="ES", zone="Europe/Madrid")
-    check_examples(mapping)
-    assert disagreements(mapping, running.hub.connections) == ([], "")
+    agrees("espocrm", name, running.hub.connections)
 
 
 def test_a_wrapped_up_call_becomes_one_call_on_its_contact(running: WholeHub, served: Served) -> None:
