@@ -11,8 +11,6 @@ import base64
 import hashlib
 import hmac
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -159,15 +157,3 @@ def test_chunked_bodies_and_a_slash_at_the_end_are_taken(call: Any) -> None:
     body = iter([b'{"lastName": "Chun', b'ked"}'])
     made = call("POST", "Lead/", data=body, headers={"Content-Type": "application/json"})
     assert made.status_code == 200 and call("GET", f"Lead/{made.json()['id']}/").json()["lastName"] == "Chunked"
-
-
-def test_it_is_served_as_a_command() -> None:
-    with subprocess.Popen([sys.executable, "-m", "sandbox.espocrm", "--plain", "--rows", "1"], stdout=subprocess.PIPE,
-                          text=True) as running:  # fmt: skip
-        try:
-            assert running.stdout is not None
-            told = json.loads(running.stdout.readline())
-            key = {"X-Api-Key": told["credentials"]["api_key"]}
-            assert requests.get(f"{told['url']}/api/v1/App/user", headers=key, timeout=10).status_code == 200
-        finally:
-            running.terminate()
