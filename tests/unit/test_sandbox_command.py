@@ -1,0 +1,41 @@
+"""`patchbay sandbox NAME`: it says in one line that it is ready, serves over TLS that can be trusted, and ends when told."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import signal
+import subprocess
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.hub_process import PATCHBAY, ROOT
+
+SANDBOXES = {entry.name: entry.value for entry in entry_points(group="patchbay.sandboxes")}
+
+
+@pytest.mark.parametrize("name", SANDBOXES)
+def test_each_can_be_run_by_its_name(name: str) -> None:
+    module = SANDBOXES[name]
+    assert importlib.util.find_spec(f"{module}.__main__") or importlib.util.find_spec(module)
+
+
+def test_one_is_ready_trusted_and_ended(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [PATCHBAY, "sandbox", "in-house", "--rows", "5"],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True, env={"PATCHBAY_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        known = requests.get(f"{told['url']}/_sandbox/faults", verify=told["ca"], timeout=10).json()["known"]
+        assert "reset_after" in known and "token_ended" in known
+        with pytest.raises(requests.exceptions.SSLError):
+            requests.get(f"{told['url']}/api/me", timeout=10)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        process.stdout.close()
