@@ -69,7 +69,7 @@ $(VENV)/.test: $(VENV)/.run requirements/test.txt
 
 # Clients and servers from npm that judge the sandboxes; Node.js itself comes with the environment.
 $(VENV)/.judges: $(VENV)/.test tests/judges/package-lock.json
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --prefix tests/judges --ignore-scripts --silent
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --prefix tests/judges --ignore-scripts --loglevel=error
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.run requirements/bench.txt
