@@ -1,11 +1,11 @@
-"""Mappings: read, check, preview, publish, roll back."""
+"""Mappings: read, check, suggest, publish, roll back, retire."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from flask import Blueprint
-from marshmallow import Schema, ValidationError, validates_schema
+from marshmallow import Schema
 from marshmallow import fields as wire
 from marshmallow.validate import Length, Range
 
@@ -13,13 +13,11 @@ from hub.errors import ConfigError, nearest
 from hub.flow.agreement import Disagreement, compared, notes
 from hub.flow.described import Asked
 from hub.flow.drafts import suggestion
-from hub.flow.preview import PreviewError, facts_of_interaction, preview
 from hub.language.examples import run_examples
 from hub.language.mapping import Mapping, compile_mapping
 from hub.web.access import require_scope
 from hub.web.api.endpoint import endpoint
 from hub.web.api.fields import Moment
-from hub.web.api.records import RecordSchema
 from hub.web.current import the_hub
 from hub.web.problems import Problem, not_found
 
@@ -153,52 +151,6 @@ class DraftSchema(Schema):
     to_decide = wire.List(wire.String(), metadata={"description": "What a person has to look at first."})
 
 
-class PreviewBody(Schema):
-    """What to preview with: an interaction that is known, or facts as they are given."""
-
-    interaction = wire.String(validate=Length(1, 200))
-    connection = wire.String(metadata={"description": "The interaction's platform, where two have this key."})
-    given = wire.Dict(keys=wire.String(), metadata={"description": "Facts, as in a mapping's examples."})
-    source = wire.String(validate=Text, metadata={"description": "A text to try in place of the one that runs."})
-
-    @validates_schema
-    def _one_of_both(self, data: dict[str, Any], **_: Any) -> None:
-        if ("interaction" in data) == ("given" in data):
-            raise ValidationError("say what with: either `interaction` or `given`")
-
-
-class PreviewFieldSchema(Schema):
-    """One field: what would be written and where it came from."""
-
-    field = wire.String()
-    value = wire.Raw(allow_none=True)
-    source = wire.String(metadata={"description": "The path, template or expression."})
-    raw = wire.Raw(allow_none=True, metadata={"description": "What stood there."})
-    steps = wire.List(wire.String(), metadata={"description": "What was done to it."})
-    problem = wire.String(allow_none=True)
-
-
-class PreviewFoundSchema(Schema):
-    """Whom a name stands for."""
-
-    name = wire.String()
-    records = wire.List(wire.Nested(RecordSchema))
-    silent = wire.String(allow_none=True, metadata={"description": "Why the CRM did not say."})
-
-
-class PreviewSchema(Schema):
-    """What a mapping would write. Nothing was written."""
-
-    mapping = wire.String()
-    version = wire.Integer()
-    skips = wire.String(allow_none=True, metadata={"description": "Why nothing would be written."})
-    target = wire.String()
-    write = wire.String()
-    fields_ = wire.List(wire.Nested(PreviewFieldSchema), data_key="fields", attribute="lines")
-    found = wire.List(wire.Nested(PreviewFoundSchema))
-    notes = wire.List(wire.String())
-
-
 @api.get("/mappings")
 @endpoint(scope="read", answers=MappingsSchema, about="Every mapping that runs.")
 def mappings() -> Any:
@@ -217,14 +169,14 @@ def mappings() -> Any:
 )
 def publish(body: dict[str, Any]) -> Any:
     try:
-        mapping = _compiled(body["source"])
+        mapping = compiled(body["source"])
         found, told = _compared(mapping)
         disagreeing = [one for one in found if one.grave]
         if disagreeing and not body["anyway"]:
             raise _disagreeing(disagreeing)
         done = the_hub().mappings.publish(body["source"], require_scope("mappings").name, body["note"])
     except ConfigError as error:
-        raise _refused(error) from None
+        raise refused(error) from None
     answer = {name: getattr(done, name) for name in PublishedSchema().fields}
     return answer | {"notes": told + [one.what for one in disagreeing]}, 201 if done.changed else 200
 
@@ -238,7 +190,7 @@ def publish(body: dict[str, Any]) -> Any:
 )
 def check(body: dict[str, Any]) -> Any:
     try:
-        mapping = _compiled(body["source"])
+        mapping = compiled(body["source"])
     except ConfigError as error:
         return {"ok": False, "name": None, "problems": [{"line": error.line, "problem": error.what}], "examples": 0,
                 "notes": [], "hints": []}  # fmt: skip
@@ -279,7 +231,7 @@ def suggest(body: dict[str, Any]) -> Any:
 @api.get("/mappings/<name>")
 @endpoint(scope="read", answers=FullMappingSchema, about="One mapping with its text.", problems={404: "Not there."})
 def mapping(name: str) -> Any:
-    one = _current(name)
+    one = current(name)
     return shown(one) | {"source": one.text}
 
 
@@ -337,47 +289,6 @@ def retire(name: str, body: dict[str, Any]) -> Any:
         raise not_found(error.what) from None
 
 
-@api.post("/mappings/<name>/preview")
-@endpoint(
-    scope="mappings",
-    body=PreviewBody,
-    answers=PreviewSchema,
-    about="What a mapping would write for an interaction, field by field, and where each value came from. Writes nothing.",
-    problems={404: "No such mapping or interaction."},
-)
-def show_preview(name: str, body: dict[str, Any]) -> Any:
-    hub = the_hub()
-    try:
-        one = _compiled(body["source"]) if "source" in body else _current(name)
-    except ConfigError as error:
-        raise _refused(error) from None
-    try:
-        facts = (
-            body["given"]
-            if "given" in body
-            else facts_of_interaction(hub.store, body["interaction"], body.get("connection"))
-        )
-    except PreviewError as error:
-        raise not_found(str(error)) from None
-    result = preview(one, facts, hub.connections)
-    done = result.rendered
-    names = {**dict.fromkeys(result.found), **result.silent}
-    return {
-        "mapping": one.name,
-        "version": one.version,
-        "skips": result.skips,
-        "target": one.target.connection,
-        "write": one.target.write,
-        "lines": [
-            {"field": field, "value": came.value, "source": came.source, "raw": came.raw, "steps": came.steps,
-             "problem": done.problems.get(field)}
-            for field, came in done.lineage.items()
-        ] if done else [],
-        "found": [{"name": n, "records": result.found.get(n, []), "silent": why} for n, why in names.items()],
-        "notes": [f"{note.field}: {note.text}" for note in done.notes] if done else [],
-    }  # fmt: skip
-
-
 def shown(one: Mapping) -> dict[str, Any]:
     """A mapping as MappingSchema dumps it."""
     return {
@@ -391,12 +302,14 @@ def shown(one: Mapping) -> dict[str, Any]:
     }
 
 
-def _compiled(source: str) -> Mapping:
+def compiled(source: str) -> Mapping:
+    """A text as a mapping. Raises ConfigError."""
     config = the_hub().config
     return compile_mapping(source, country=config.country, zone=config.zone)
 
 
-def _current(name: str) -> Mapping:
+def current(name: str) -> Mapping:
+    """The mapping that runs under a name. Raises a 404 problem."""
     try:
         return the_hub().mappings.current(name)
     except ConfigError as error:
@@ -421,6 +334,7 @@ def _disagreeing(found: list[Disagreement]) -> Problem:
     return Problem(422, detail, kind="invalid-mapping", title="Invalid mapping", errors=errors)
 
 
-def _refused(error: ConfigError) -> Problem:
+def refused(error: ConfigError) -> Problem:
+    """A mapping's text that is wrong, with its line."""
     field = "source" if error.line is None else f"source line {error.line}"
     return Problem(422, error.what, kind="invalid-mapping", title="Invalid mapping", errors={field: error.what})

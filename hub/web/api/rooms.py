@@ -13,13 +13,27 @@ from hub.web.api import (
     interactions,
     lists,
     mappings,
+    preview,
     read_back,
     records,
     unread,
 )
 
 API_PREFIX = "/api/v1"
-ROOMS = (interactions, deliveries, records, connections, mappings, unread, desk, lists, alerts, read_back, directory)
+ROOMS = (
+    interactions,
+    deliveries,
+    records,
+    connections,
+    mappings,
+    preview,
+    unread,
+    desk,
+    lists,
+    alerts,
+    read_back,
+    directory,
+)
 
 
 def with_api(app: Flask) -> None:
