@@ -131,8 +131,10 @@ def opened(name: str, variant: str, request: pytest.FixtureRequest) -> AbstractC
 def has(name: str, words: frozenset[str]) -> bool:
     """Whether the connector's peer has all of `words`."""
     module = peer_module(name)
-    known = set(dir(module.Peer)) | set(getattr(module.Peer, "__annotations__", {})) if module else set()
-    return module is not None and words <= known
+    if module is None:
+        return False
+    declared = (name for kind in module.Peer.__mro__ for name in vars(kind).get("__annotations__", ()))
+    return words <= {*dir(module.Peer), *declared}
 
 
 def calls_out(name: str, verb: str) -> bool:

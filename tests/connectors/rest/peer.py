@@ -1,61 +1,28 @@
-"""The in-house CRM's sandbox, as the law of all connectors sees it through the profile of the worked example."""
+"""The in-house CRM by REST, through the profile of the worked example."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hub.model import Query, Row, Target
 from sandbox.frame import Served
 from sandbox.in_house import InHouseSandbox
-from tests.contract.given import a_key
-from tests.contract.sandbox_peer import SandboxPeer, shared
+from tests.contract.sandbox_peer import shared
+from tests.in_house import InHousePeer
 
 VARIANTS = ("oauth2",)
-PROFILE = Path(__file__).parents[3] / "config" / "crms" / "in_house_rest.yaml"
 
 
-class Peer(SandboxPeer):
-    """Customers, calls and a segment."""
+class Peer(InHousePeer):
+    """Its REST interface."""
 
-    NAME, SANDBOX, UNAUTHORIZED = "rest", InHouseSandbox, "unauthorized"
-    target = Target(object="call", key="ref")
-    query: Query
-    calls_out = ("check", "find", "write", "pages")  # `describe` is the profile's own
+    NAME, SANDBOX = "rest", InHouseSandbox
 
     def __init__(self, served: Served, **settings: Any) -> None:
-        super().__init__(served, profile=str(PROFILE), sign_in_url=f"{served.url}/oauth/token", **settings)
-        self.segment = f"segment {a_key()}"
-        self.query = Query(object="segment_member", where={"segment": self.segment})
-        self._whose = self.person("Whose calls these are")
-
-    def person(self, name: str, phone: str = "", email: str = "") -> str:
-        return str(self.sandbox.books.put_customer(name=name, mobile=phone or None, email=email or None, country="ES"))
-
-    def key_of(self, id: str) -> str:
-        return str(self.sandbox.books.customer(id)["ref"])
-
-    def row(self, key: str, text: str) -> Row:
-        return Row(key=key, fields={"customer": self._whose, "note": text, "direction": "inbound"})
-
-    def bad_row(self, key: str) -> Row:
-        return Row(key=key, fields={"customer": "K-0", "note": "nobody's"})
-
-    def texts(self, key: str) -> list[str]:
-        call = self.sandbox.books.call(key)
-        return [call["note"]] if call else []
-
-    def member(self, name: str) -> str:
-        id = self.person(name)
-        self.sandbox.books.join(self.segment, id)
-        return id
-
-    def leave(self, id: str) -> None:
-        self.sandbox.books.leave(self.segment, id)
+        super().__init__(served, sign_in_url=f"{served.url}/oauth/token", **settings)
 
 
 @contextlib.contextmanager

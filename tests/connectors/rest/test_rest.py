@@ -25,7 +25,7 @@ from hub.errors import (
     UnknownOutcome,
 )
 from hub.model import Lookup, Query, Row, Target
-from tests.connectors.rest.peer import PROFILE, Peer, opened
+from tests.connectors.rest.peer import Peer, opened
 from tests.contract.given import a_key
 from tests.contract.scenario_files import built
 
@@ -308,7 +308,6 @@ def test_the_worked_example_says_what_it_is(peer: Peer) -> None:
     assert (
         manifest.people == ("customer",) and manifest.idempotency == "native-upsert" and manifest.rows_per_call == 100
     )
-    assert PROFILE.exists()
 
 
 def test_a_field_that_the_profile_does_not_have_is_never_sent(peer: Peer) -> None:
