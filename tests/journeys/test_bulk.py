@@ -18,7 +18,7 @@ from hub.flow.delivery.backoff import Pace
 from hub.flow.subject import interaction_subject
 from hub.language.mapping import Rendered, TargetSpec
 from hub.model import Lookup, Receipt, Row, Target
-from hub.store import recovery
+from hub.store import outbox, recovery
 from hub.store.database import Store
 from hub.store.deliveries import Attempt, attempts_of
 from hub.store.outbox import backlog
@@ -157,6 +157,28 @@ def test_an_interactive_delivery_is_not_held_up_behind_a_job(store: Store) -> No
     end.set()
     until(lambda: states(rig) == {"delivered": 51})
     rig.deliverer.close()
+
+
+def test_whoever_looks_while_another_looks_sees_the_same_backlog(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    bulk = Rig(store, StubCrm(rows_per_call=5, bulk_rows=50), pace=patient(poll=60)).deliverer._roads["crm"].bulk
+    seen: list[tuple[str, ...]] = []
+
+    def look() -> None:
+        with store.read() as conn:
+            bulk.look(conn, (1, 2), now=now_ms())
+        seen.append(bulk.mappings)
+
+    second = threading.Thread(target=look)
+
+    def slow(*asked: Any, **how: Any) -> list[str]:
+        second.start()
+        second.join(0.2)  # it may not be done before the first look is
+        return ["wrap_up"]
+
+    monkeypatch.setattr(outbox, "backlog", slow)
+    look()
+    second.join()
+    assert seen == [("wrap_up",), ("wrap_up",)]
 
 
 def test_one_of_a_subject_is_in_flight_while_a_job_runs(store: Store) -> None:

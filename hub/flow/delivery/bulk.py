@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 
@@ -24,11 +25,21 @@ class Bulk:
         self._connection, self._above, self._look_seconds = connection.name, connection.config.bulk_above, look_seconds
         self._barred: dict[str, float] = {}
         self._next_look = 0.0
+        self._looking = threading.Lock()
 
     def look(self, conn: Transaction, lanes: Sequence[int], *, now: int) -> None:
-        """See which mappings have such a backlog, if the last look was long enough ago. Only `lanes` may be sent now."""
+        """See which mappings have such a backlog, if the last look was long enough ago. Only `lanes` may be sent now.
+
+        Whoever comes while another thread looks waits for what it sees: else a claim of the ordinary way would take a
+        call's worth out of a backlog.
+        """
+        if self.rows:
+            with self._looking:
+                self._look(conn, lanes, now)
+
+    def _look(self, conn: Transaction, lanes: Sequence[int], now: int) -> None:
         moment = time.monotonic()
-        if not self.rows or moment < self._next_look:
+        if moment < self._next_look:
             return
         self._next_look = moment + self._look_seconds
         lanes = [lane for lane in lanes if lane != INTERACTIVE]
