@@ -38,23 +38,24 @@ def place_of(cursor: str | None, now: dt.datetime) -> Place:
         return Place("", now)
     last, _, began = cursor.partition(" ")
     if not last:
-        raise Rejected(f'"{cursor}" is no cursor of this connector')
+        raise Rejected(f'"{cursor[:60]}" is no cursor of this connector')
     return Place(last, moment(began))
 
 
 def number_of(place: Place) -> int:
     """The last id where ids are numbers; 0 at the begin. Raises Rejected."""
     if place.last and not (place.last.isascii() and place.last.isdecimal()):
-        raise Rejected(f'"{place.last}" is no id of this connector')
+        raise Rejected(f'"{place.last[:60]}" is no id of this connector')
     return int(place.last or 0)
 
 
 def moment(text: str) -> dt.datetime:
-    """A moment of our own cursors and watermarks. Raises Rejected."""
+    """A moment of our own cursors and watermarks; one without a zone is UTC. Raises Rejected."""
     try:
-        return dt.datetime.fromisoformat(text)
+        found = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise Rejected(f'"{text}" is no moment of this connector') from None
+        raise Rejected(f'"{text[:60]}" is no moment of this connector') from None
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
 def many(value: Any) -> list[Any]:

@@ -28,6 +28,10 @@ def test_the_next_pull_reads_again_what_changed_just_before() -> None:
     assert moment(place_of(None, BEGAN).watermark) == BEGAN - OVERLAP < BEGAN
 
 
+def test_a_moment_without_a_zone_is_utc() -> None:
+    assert moment("2026-11-23T10:00:00") == BEGAN
+
+
 def test_a_pull_begins_by_the_clock_that_is_behind() -> None:
     place = place_of(None, LATER)
     assert place.not_after(BEGAN).began == BEGAN
