@@ -214,7 +214,7 @@ class Siebel:
     # --- write, pages, links ----------------------------------------
 
     def write(self, target: Target, rows: Sequence[Row]) -> Sequence[Receipt]:
-        """For 200 rows some four look-ups and two arrays; a refused row fails alone and costs some fourteen calls more."""
+        """For 200 rows three look-ups and two arrays; a refused row fails alone and costs some fourteen calls more."""
         return self._writer.written(target, rows)
 
     def pages(self, query: Query) -> Iterator[Page]:

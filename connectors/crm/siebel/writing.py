@@ -5,10 +5,10 @@ row fails and the others are sent again, else the array is sent in halves. With 
 itself (`upsert_by`) nothing has to be looked up.
 
 What our user's view mode hides is not found, and what is not found would be made twice. So the first new record of an
-object is made alone and looked up; where it is not seen, nothing more is made.
+object is made alone and looked up before the next one; where it is not seen, nothing more is made.
 
-Calls for 200 new rows: some four look-ups (as many keys as fit into an address) and two POST; as many for 200 known ones,
-by PUT. The first new record costs two more, a refused row some fourteen. By a business service two POST, and some four
+Calls for 200 new rows: three look-ups (as many keys as fit into an address) and two POST; as many for 200 known ones,
+by PUT. The first new record costs two more, a refused row some fourteen. By a business service two POST, and three
 look-ups where its status object does not tell the row ids.
 """
 
@@ -66,7 +66,9 @@ class Writer:
     ) -> None:
         self._rest, self._catalogue, self._dictionary, self._values = rest, catalogue, dictionary, values
         self._services, self._link, self._size = services, link, rows_per_request
-        self._seen: set[tuple[str, str]] = set()  # objects, with their key field, whose new records our user has seen
+        # Objects, with their key field: whose new records our user has seen, and the key of the first one it made.
+        self._seen: set[tuple[str, str]] = set()
+        self._first: dict[tuple[str, str], str] = {}
 
     def written(self, target: Target, rows: Sequence[Row]) -> list[Receipt]:
         """One receipt per row, in order. Of rows with the same key each is written after the one before it."""
@@ -163,25 +165,30 @@ class Writer:
     ) -> dict[int, Done | ConnectorError]:
         """By place what became of it, or why nothing did."""
         done: dict[int, Done | ConnectorError] = {}
-        unseen = verb == "POST" and (component.name, name) not in self._seen
+        which = (component.name, name)
+        unseen = verb == "POST" and which not in self._seen
         waiting = self._lots(list(parts), unseen)
         while waiting:
             lot = waiting.pop()
             mine = [parts[place] for place in lot]
-            if unseen and any(isinstance(one, Done) for one in done.values()):
-                first = next(place for place, one in done.items() if isinstance(one, Done))
-                if not self._there(component, name, [parts[first].key]):
+            if unseen and which in self._first:
+                if not self._there(component, name, [self._first[which]]):
                     why = (
-                        f"our user does not see the {component.name} that it has just made: set view_mode or view_modes"
+                        f"our user does not see the {component.name} that it made before: set view_mode or view_modes "
+                        "(or, had somebody deleted it, start again)"
                     )
                     done.update({place: NotPermitted(why) for one in (lot, *waiting) for place in one})
                     return done
-                self._seen.add((component.name, name))
+                self._seen.add(which)
                 unseen, waiting = False, self._lots([place for one in (lot, *waiting[::-1]) for place in one], False)
                 continue
             outcome = self._lot(component, name, verb, mine, service)
             if not isinstance(outcome, Refusal):
                 done.update(zip(lot, outcome, strict=True))
+                if verb == "POST":
+                    self._first.setdefault(which, mine[0].key)
+                elif verb == "DELETE" and self._first.get(which) in [part.key for part in mine]:
+                    del self._first[which]  # the next one that is made is the first then
                 continue
             blamed = [place for place in lot if _quoted(parts[place].key, outcome.words)]
             if len(lot) == 1 or len(blamed) == 1:
