@@ -70,12 +70,13 @@ class Siebel:
             Setting(name="phone_fields", about="The fields that hold phone numbers, as Object.Field; an object that neither "
                     "this nor mail_fields names is not asked for people.",
                     kind="list", default=["Contact.Cellular Phone #", "Contact.Work Phone #", "Contact.Home Phone #",
-                                          "Account.Main Phone Number"]),
+                                          "Account.Main Phone Number", "List Member.Cellular Phone #",
+                                          "List Member.Work Phone #"]),
             Setting(name="phone_search", about="How numbers are stored: `stored` as Siebel's own phone type does, + and "
                     "digits; `typed` in plain text fields, found whatever stands between the digits, and slower.",
                     default="stored"),
             Setting(name="mail_fields", about="The fields that hold mail addresses, as Object.Field.",
-                    kind="list", default=["Contact.Email Address"]),
+                    kind="list", default=["Contact.Email Address", "List Member.Email Address"]),
             Setting(name="key_fields", about="The fields that hold the hub's keys, as Object.Field. They take 30 "
                     "characters: a longer key stands there by its digest (that an object has Integration Id is unverified).",
                     kind="list", default=["Action.Activity UID", "Contact.Integration Id", "Account.Integration Id",

@@ -1,5 +1,5 @@
-"""The Siebel sandbox, as the law of all connectors sees it: as a user whose rows are looked up, and as a client whose rows go
-by a business service."""
+"""The Siebel sandbox, as the law of all connectors sees it: as a user whose rows are looked up, and as a client whose rows
+go by a business service."""
 
 from __future__ import annotations
 
