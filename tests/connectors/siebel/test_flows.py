@@ -96,4 +96,3 @@ def test_the_example_connection_is_read_as_it_stands() -> None:
     file = ROOT / "config" / "examples" / "siebel.yaml"
     config = load_config({"PATCHBAY_CONFIG": str(file), "SIEBEL_URL": "https://crm.example", "SIEBEL_PASSWORD": "x"})
     assert set(config.connections) == {"siebel"}
-
