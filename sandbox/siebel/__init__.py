@@ -28,6 +28,7 @@ OWN_FAULTS = {
     "no_content": "a query that finds nothing is answered 204 instead of 404",
     "bare_records": "an older server, which knows no uniformresponse: one record comes as an object, not as a list",
     "small_pages": "the server's MaximumPageSize is 20: a larger page is refused",
+    "no_updated": "the integration object does not show Created and Updated, as an unchanged repository's do not",
     "other_order": "the database orders row ids backwards",
     "no_status": "a business service answers without a status object",
 }

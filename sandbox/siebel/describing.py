@@ -13,7 +13,7 @@ from sandbox.siebel.schema import Component, Field
 
 _QUERY = (
     ("childlinks", {"type": "string"}),
-    ("uniformresponse", {"type": "string", "default": "Y"}),
+    ("uniformresponse", {"type": "string", "default": "Y", "enum": ["Y"]}),
     ("searchspec", {"type": "string"}),
     ("sortspec", {"type": "string"}),
     ("fields", {"type": "string"}),
@@ -82,7 +82,10 @@ def older(component: Component, host: str, base: str) -> dict[str, Any]:
             }
         },
         "paths": {
-            f"/data/{component.path}/": {verb: {"tags": [name], "responses": {}} for verb in ("get", "post", "put")}
+            f"/data/{component.path}/": {
+                verb: {"tags": [name], "responses": {"200": {"description": "Successful Operation"}}}
+                for verb in ("get", "post", "put")
+            }
         },
     }
 

@@ -138,10 +138,6 @@ COMPONENTS: dict[str, Component] = {
                 *_of("DTYPE_CURRENCY", "Primary Revenue Amount"),
             ),
         ),
-        Component(
-            path="List Of Values/List Of Values",
-            fields=(*SYSTEM, *_texts(30, "Type", "Value", "Name", "Language"), *_of("DTYPE_BOOL", "Active")),
-        ),
     )
 }
 # Type, value, whether it is active.
@@ -160,6 +156,7 @@ VALUES: tuple[tuple[str, str, bool], ...] = (
     ("SR_STATUS", "Pending", True),
     ("SR_STATUS", "Closed", True),
 )
+LISTS = ("EAILOVService", "GetListOfValues")  # the business service that tells lists of values
 # What business services take: the integration object, its component, where that is, and its user key beside the row id.
 INTEGRATION_OBJECTS: dict[str, tuple[str, str, str]] = {
     "Action Interface": ("Action", "Action/Action", "Activity UID"),

@@ -193,9 +193,6 @@ class Records:
         for row in made.leads[: max(1, rows // 5)]:
             self.insert(prospect, _person(row))
             self.insert(members, _person(row), self.list_id)
-        for type, value, active in VALUES:
-            told = {"Type": type, "Value": value, "Name": value, "Language": "ENU", "Active": "Y" if active else "N"}
-            self.insert(COMPONENTS["List Of Values/List Of Values"], told)
 
 
 def _person(row: Mapping[str, Any]) -> Record:
@@ -255,6 +252,6 @@ def _now() -> str:
     return dt.datetime.now(dt.UTC).strftime("%m/%d/%Y %H:%M:%S")
 
 
-def shown(records: Sequence[Record]) -> list[Record]:
+def outwardly(records: Sequence[Record]) -> list[Record]:
     """Records without what only the stand-in knows of them."""
     return [{name: value for name, value in record.items() if not name.startswith("_")} for record in records]

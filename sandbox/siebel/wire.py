@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from markupsafe import escape
+from msgspec import structs
 from werkzeug.wrappers import Request, Response
 
 from sandbox.frame import Faults
 from sandbox.siebel.describing import document, older
-from sandbox.siebel.schema import COMPONENTS, INTEGRATION_OBJECTS, SERVICES, Component
-from sandbox.siebel.state import Problem, Record, Records, shown
+from sandbox.siebel.schema import COMPONENTS, INTEGRATION_OBJECTS, LISTS, SERVICES, VALUES, Component
+from sandbox.siebel.state import Problem, Record, Records, outwardly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,13 +88,17 @@ class Service:
         describes = rest[-1] == "describe"
         rest = rest[:-1] if describes else rest
         component, parent, id = self._found(rest)
+        shown = component
+        if self._faults.take("no_updated"):
+            kept = tuple(field for field in component.fields if field.name not in ("Created", "Updated"))
+            shown = structs.replace(component, fields=kept)
         if describes:
             if request.args.get("openapiversion") == "2":
-                return _json(older(component, url.partition("://")[2], ROOT))
-            return _json(document(component, url, ROOT))
+                return _json(older(shown, url.partition("://")[2], ROOT))
+            return _json(document(shown, url, ROOT))
         match request.method:
             case "GET":
-                return self._query(request, component, parent, id, url)
+                return self._query(request, component, shown, parent, id, url)
             case "POST" | "PUT":
                 return self._written(request, component, parent, id, url)
             case "DELETE":
@@ -116,11 +121,13 @@ class Service:
                 return component, parent, rest[at] if len(rest) > at else ""
         raise Problem(404, f"Invalid resource '{'/'.join(rest)}'", "SBL-EAI-50257")
 
-    def _query(self, request: Request, component: Component, parent: str, id: str, url: str) -> Response:
+    def _query(
+        self, request: Request, component: Component, shown: Component, parent: str, id: str, url: str
+    ) -> Response:
         told = {name.lower(): value for name, value in request.args.items()}  # the guide writes them in both ways
         names = [name.strip() for name in told.get("fields", "").split(",") if name.strip()]
         for name in names:
-            if component.field(name) is None:
+            if shown.field(name) is None:
                 raise Problem(400, f"Field '{name}' is not valid for '{component.name}'", "SBL-EAI-50258")
         size = int(told.get("pagesize") or PAGE)
         start = int(told.get("startrownum") or 0)
@@ -142,7 +149,7 @@ class Service:
                 found.sort(key=lambda record: str(record.get(name.strip(), "")), reverse=order.strip() == "desc")
         if self._faults.take("other_order"):
             found.reverse()
-        page = shown(found[start : start + size])
+        page = outwardly(found[start : start + size])
         if not page:
             if self._faults.take("no_content"):
                 return Response("", 204)
@@ -185,6 +192,8 @@ class Service:
     # --- business services ----------------------------------------
 
     def _served(self, service: str, method: str, body: Any) -> Response:
+        if (service, method) == LISTS:
+            return _json({"ListsTopElementResult": _lists(body)})
         takes = SERVICES.get((service, method))
         if takes is None:
             raise Problem(404, f"Invalid resource '{service}/{method}'", "SBL-EAI-50257")
@@ -252,6 +261,21 @@ def _body(request: Request) -> Any:
         return json.loads(request.get_data())
     except ValueError:
         raise Problem(400, "The body is no JSON") from None
+
+
+def _lists(body: Any) -> dict[str, Any]:
+    """Lists of values, as siebelapp.js of blacksheep IT consulting asks for and reads them: one comes as itself."""
+    asked = body.get("body", {}).get("ListsTopElementQuery", {}).get("ListOfList Query", {}).get("List", [])
+    found = []
+    for one in asked if isinstance(asked, list) else [asked]:
+        values = [
+            {"Active": "Y" if active else "N", "Display Value": value, "Value": value, "Language Code": "ENU"}
+            for type, value, active in VALUES
+            if type == one.get("Type") and (active or one.get("Active") != "Y")
+        ]
+        found.append({"Type": one.get("Type"), "List Value": values[0] if len(values) == 1 else values})
+    head = {"MessageType": "Integration Object", "IntObjectName": "List Result"}
+    return {**head, "List": found[0] if len(found) == 1 else found}
 
 
 def _failed(problem: Problem) -> Response:

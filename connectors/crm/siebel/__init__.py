@@ -19,8 +19,7 @@ from connectors.crm.siebel.fields import Known, description
 from connectors.crm.siebel.finding import Finder
 from connectors.crm.siebel.pulling import PAGINGS, Puller
 from connectors.crm.siebel.rest import PAGE, Rest
-from connectors.crm.siebel.searchspec import both, equals
-from connectors.crm.siebel.services import SHAPE, services
+from connectors.crm.siebel.services import SHAPE, ListValues, lists_of_values, services
 from connectors.crm.siebel.values import Values
 from connectors.crm.siebel.writing import Writer
 from hub.contract import Manifest, Setting, Tools
@@ -31,7 +30,6 @@ PEOPLE = (CONTACT, PROSPECT, ACCOUNT)
 # The settings that name fields, as Object.Field.
 FIELDS = ("phone_fields", "mail_fields", "key_fields", "pull_fields", "missing_fields")
 SEARCHES = ("stored", "typed")
-LIST_OF_VALUES = Component(name="List Of Values", path="List Of Values/List Of Values")
 
 
 class Siebel:
@@ -88,12 +86,16 @@ class Siebel:
             Setting(name="pull_fields", about="What a list pull reads beyond the names and numbers, as Object.Field.",
                     kind="list", default=[], example=["Contact.Country"]),
             Setting(name="missing_fields", about="Fields that the connector reads and your repository lacks, as "
-                    "Object.Field: they are not asked for (unverified which are there).", kind="list", default=[],
+                    "Object.Field: they are not asked for. What its description lacks, is left out without this.",
+                    kind="list", default=[],
                     example=["Contact.Suppress All Calls"]),
             Setting(name="lookups", about="The list of values of a field, as Object.Field=TYPE; describe does not tell it "
                     "(the types are unverified).",
                     kind="list", default=["Action.Type=TODO_TYPE", "Action.Status=EVENT_STATUS",
                                           "Service Request.Status=SR_STATUS"]),
+            Setting(name="lookup_service", about="The business service that tells lists of values, which has to be enabled "
+                    "for REST; its name by a public project, that it is the same everywhere is unverified.",
+                    default="EAILOVService/GetListOfValues"),
             Setting(name="language", about="The language of the lists of values.", default="ENU"),
             Setting(name="zone", about="The time zone of our user's profile, in which Siebel tells and takes times "
                     "(unverified): best set to UTC there.", default="UTC"),
@@ -134,11 +136,13 @@ class Siebel:
             zone = ZoneInfo(settings["zone"])
         except (ZoneInfoNotFoundError, ValueError):
             raise ConfigError(f'zone: "{settings["zone"]}" is no time zone') from None
+        if not all(settings["lookup_service"].partition("/")):
+            raise ConfigError("lookup_service is Service/Method")
         self._host = urlsplit(settings["url"]).hostname or ""
         self._catalogue = Catalogue(settings["objects"], {name: settings[name] for name in FIELDS})
         components = self._catalogue.components
         self._lookups = pairs("lookups", settings["lookups"], components, "Object.Field=TYPE")
-        self._language = settings["language"]
+        self._language, self._lookup_service = settings["language"], settings["lookup_service"]
         self._rest = Rest(tools.session, settings, _modes(settings["view_modes"], components), tools.now)
         self._dictionary = Dictionary(self._rest, tools.now)
         values = Values(zone)
@@ -186,31 +190,25 @@ class Siebel:
         return tuple(self._catalogue.components)
 
     def describe(self, object: str) -> Description:
-        """One GET, and one more for each of its lists of values that the settings name."""
+        """One GET, and one call of the service of lists of values where the settings name such lists."""
         component = self._catalogue[object]
         told = self._catalogue.told
         described = self._rest.described(component)
-        values = {name: self._values(type) for name, type in self._lookups.get(component.name, {}).items()}
+        types = self._lookups.get(component.name, {})
+        values = self._values(tuple(dict.fromkeys(types.values()))) if types else {}
         known = Known(
             phones=told("phone_fields", component.name),
             mails=told("mail_fields", component.name),
             keys=told("key_fields", component.name),
-            values={name: found for name, found in values.items() if any(found)},
+            values={name: values[type] for name, type in types.items() if any(values.get(type, ()))},
         )
         return description(component, described, known)
 
-    def _values(self, type: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The values of a list: those it takes, and those that are inactive. None where our user may not see it."""
-        spec = both([equals("Type", type), *([equals("Language", self._language)] if self._language else [])])
-        taken: dict[str, None] = {}
-        retired: dict[str, None] = {}
+    def _values(self, types: Sequence[str]) -> Mapping[str, ListValues]:
         try:
-            for item in self._rest.records(LIST_OF_VALUES, spec, ("Value", "Active")):
-                if value := item.get("Value"):
-                    (retired if item.get("Active") == "N" else taken)[str(value)] = None
+            return lists_of_values(self._rest, self._lookup_service, types, self._language)
         except (NotFound, NotPermitted, Rejected):
-            return (), ()  # what the list holds is then not checked; the rest of the description stands
-        return tuple(taken), tuple(value for value in retired if value not in taken)
+            return {}  # what the lists hold is then not checked; the rest of the description stands
 
     # --- write, pages, links ----------------------------------------
 

@@ -27,7 +27,7 @@ from connectors.crm.siebel.searchspec import (
 from connectors.crm.siebel.values import Values, number, stored_key
 from connectors.wire.numbers import same
 from hub import phone
-from hub.errors import Unsupported
+from hub.errors import Rejected, Unsupported
 from hub.model import Account, Lookup, Match, Record
 
 NORTH_AMERICA = "+1"
@@ -49,6 +49,7 @@ class Finder:
     ) -> None:
         self._rest, self._catalogue, self._dictionary, self._values = rest, catalogue, dictionary, values
         self._link, self._country, self._typed = link, country, typed
+        self._lacking: dict[str, frozenset[str]] = {}  # by component, the usual fields that its description lacks
 
     def found(self, component: Component, lookups: Mapping[int, Lookup]) -> dict[int, list[Record]]:
         """By place, the records of `component` that answer the look-up."""
@@ -69,12 +70,34 @@ class Finder:
         for portion in portions(asked):
             mine = {place: lookups[place] for place, _ in portion}
             spec = either(dict.fromkeys(clause for _, clause in portion))
-            for item in self._rest.records(component, spec, self._reads(component, mine.values())):
+            fields = self._reads(component, mine.values())
+
+            def asked_for(names: Sequence[str], spec: str = spec) -> list[Item]:
+                return list(self._rest.records(component, spec, names))
+
+            for item in self.read(component, fields, asked_for):
                 for place, lookup in mine.items():
                     if (match := self._match(component, lookup, item, phones, mails)) is not None:
                         record = self._record(component, item, types, match)
                         answers[place].setdefault(record.id, record)
         return {place: list(records.values()) for place, records in answers.items()}
+
+    def read(
+        self, component: Component, fields: Sequence[str], ask: Callable[[Sequence[str]], list[Item]]
+    ) -> list[Item]:
+        """What `ask` answers for these fields. Where Siebel refuses, again without those of the usual needs that its own
+        description of the component lacks: not every repository shows `Updated`."""
+        lacking = self._lacking.get(component.name, frozenset())
+        try:
+            return ask([name for name in fields if name not in lacking])
+        except Rejected:
+            known = self._dictionary.types(component)
+            usual = set(self.reads(component)) - set(self._asked_by(component))
+            found = frozenset(name for name in usual if known and name not in known)
+            if found <= lacking:
+                raise
+            self._lacking[component.name] = found
+        return ask([name for name in fields if name not in found])
 
     def reads(self, component: Component) -> tuple[str, ...]:
         """The fields that are read of every record."""
@@ -103,6 +126,9 @@ class Finder:
             updated_at=self._values.moment(item.get(UPDATED)),
             fields=self.plain(component, item, types),
         )
+
+    def _asked_by(self, component: Component) -> tuple[str, ...]:
+        return (*self._told("phone_fields", component), *self._told("mail_fields", component))
 
     def _told(self, setting: str, component: Component) -> tuple[str, ...]:
         return self._catalogue.told(setting, component.name)

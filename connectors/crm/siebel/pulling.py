@@ -10,13 +10,13 @@ Siebel tells nothing of who left.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.crm.siebel.components import ID, UPDATED, Catalogue, Component
 from connectors.crm.siebel.dictionary import Dictionary
 from connectors.crm.siebel.finding import Finder
-from connectors.crm.siebel.rest import Rest
+from connectors.crm.siebel.rest import Item, Rest
 from connectors.crm.siebel.searchspec import askable, beyond, both, either, equals, field, fits, since
 from connectors.crm.siebel.values import Values
 from hub.errors import Rejected
@@ -67,7 +67,12 @@ class Puller:
             parts = [*([beyond(ID, last)] if self._by_id and last else []), *conditions]
             if not fits(both(parts)):
                 raise Rejected(f"the conditions on {', '.join(wanted)} are too long to be asked")
-            items = self._rest.page(component, both(parts), fields, size=size, start=start, parent=parent)
+            spec, at = both(parts), start
+
+            def asked_for(names: Sequence[str], spec: str = spec, at: int = at) -> list[Item]:
+                return self._rest.page(component, spec, names, size=size, start=at, parent=parent)
+
+            items = self._finder.read(component, fields, asked_for)
             ids = [str(item[ID]) for item in items]
             if self._by_id and ([last, *ids] if last else ids) != sorted({*([last] if last else []), *ids}):
                 raise Rejected(

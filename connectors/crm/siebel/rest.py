@@ -70,7 +70,7 @@ class Rest:
         query: dict[str, str | int] = {
             "fields": ",".join(dict.fromkeys((ID, *fields))),
             "childlinks": "None",
-            "uniformresponse": "y",
+            "uniformresponse": "Y",
             "PageSize": size,
             "StartRowNum": start,
             "sortspec": f"{ID}:asc",
@@ -121,13 +121,13 @@ class Rest:
             return items_of(json_of(answer, WHO, changes=True), changes=True)
         return _refused(answer)
 
-    def served(self, service: str, method: str, body: Mapping[str, Any]) -> Any | Refusal:
+    def served(self, service: str, method: str, body: Mapping[str, Any], *, changes: bool) -> Any | Refusal:
         """What a method of a business service answers, or why it refused and did nothing."""
         path = f"/service/{quote(service, safe='')}/{quote(method, safe='')}"
         answer = self._sent("POST", path, {}, {"body": dict(body)})
         if answer.status_code in (200, 201):
-            return json_of(answer, WHO, changes=True)
-        return _refused(answer)
+            return json_of(answer, WHO, changes=changes)
+        return _refused(answer, changes=changes)
 
     # --- the wire ----------------------------------------
 
@@ -189,8 +189,8 @@ def items_of(body: Any, *, changes: bool) -> list[Item]:
     return found
 
 
-def _refused(answer: requests.Response) -> Refusal:
-    why = refusal(answer, changes=True)
+def _refused(answer: requests.Response, *, changes: bool = True) -> Refusal:
+    why = refusal(answer, changes=changes)
     if not why.row:
         raise why.error
     return why

@@ -1,10 +1,11 @@
-"""Native upserts: a business service that matches by an integration object's user key, several records in one message.
+"""Business services: native upserts by an integration object's user key, and the values of lists.
 
 Source: Oracle, Siebel REST API Guide, "Upserting an Account Using a Siebel Account Business Service" (`body`,
 `SiebelMessage`, `ListOf<integration object>`); Siebel Enterprise Application Integration, "Upsert Method" (applied to each
 root component in turn), "About the EAI Siebel Adapter" (a message is one transaction), "Status Keys" (`StatusObject`, a
 field `Operation` that says what was done). How a status object looks in JSON is unverified: what it does not tell is looked
-up.
+up. Lists of values: Siebel Web UI Dynamic Developer Kit Guide, "About the LOV Service" (List Query, List Result); their JSON
+as siebelapp.js of blacksheep IT consulting, which runs against Siebel's REST API, sends and reads it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from connectors.crm.siebel.errors import Refusal
 from connectors.crm.siebel.rest import Item, Rest
 from hub.errors import ConfigError
 
+ListValues = tuple[tuple[str, ...], tuple[str, ...]]  # those that a list takes, and those that are inactive
 SHAPE = "Object.Field=Service/Method/Integration Object/Integration Component"
 
 
@@ -59,7 +61,9 @@ def upserted(rest: Rest, service: Service, records: Sequence[Item]) -> list[Item
         "IntObjectFormat": "Siebel Hierarchical",
         service.listed: {service.component: list(records)},
     }
-    answer = rest.served(service.service, service.method, {"SiebelMessage": message, "StatusObject": "true"})
+    answer = rest.served(
+        service.service, service.method, {"SiebelMessage": message, "StatusObject": "true"}, changes=True
+    )
     return answer if isinstance(answer, Refusal) else _told(answer, service)
 
 
@@ -68,5 +72,34 @@ def _told(answer: Any, service: Service) -> list[Item]:
     message = answer.get("SiebelMessage") if isinstance(answer, Mapping) else None
     listed = message.get(service.listed) if isinstance(message, Mapping) else None
     found = listed.get(service.component) if isinstance(listed, Mapping) else None
-    several = found if isinstance(found, list) else [found]
-    return [one for one in several if isinstance(one, dict)]
+    return _several(found)
+
+
+def lists_of_values(rest: Rest, service: str, types: Sequence[str], language: str) -> dict[str, ListValues]:
+    """By their types the lists of values, in one call; none where our user may not call the service."""
+    name, _, method = service.partition("/")
+    wanted = [{"Type": type, **({"Language Code": language} if language else {})} for type in types]
+    message = {
+        "MessageId": "",
+        "MessageType": "Integration Object",
+        "IntObjectName": "List Query",
+        "IntObjectFormat": "Siebel Hierarchical",
+        "ListOfList Query": {"List": wanted},
+    }
+    answer = rest.served(name, method, {"ListsTopElementQuery": message}, changes=False)
+    told = answer.get("ListsTopElementResult") if isinstance(answer, Mapping) else None
+    if isinstance(told, Mapping) and "List" not in told:
+        told = next((one for one in told.values() if isinstance(one, Mapping)), None)  # below a ListOf… of its own
+    found: dict[str, ListValues] = {}
+    for one in _several(told.get("List") if isinstance(told, Mapping) else None):
+        taken, retired = dict[str, None](), dict[str, None]()
+        for value in _several(one.get("List Value")):
+            if text := value.get("Display Value") or value.get("Value"):
+                (retired if value.get("Active") == "N" else taken)[str(text)] = None
+        found[str(one.get("Type"))] = tuple(taken), tuple(text for text in retired if text not in taken)
+    return found
+
+
+def _several(told: Any) -> list[Item]:
+    """Siebel writes one element as itself, and several as a list."""
+    return [one for one in (told if isinstance(told, list) else [told]) if isinstance(one, dict)]

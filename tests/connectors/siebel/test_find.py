@@ -9,7 +9,7 @@ import pytest
 from connectors.crm.siebel.searchspec import askable, literal
 from connectors.crm.siebel.values import stored_key
 from hub.errors import NotFound, NotPermitted, Rejected, Unavailable, Unsupported
-from hub.model import PERSON, Lookup
+from hub.model import PERSON, Lookup, Query
 from sandbox.siebel.schema import COMPONENTS
 from tests.connectors.siebel.peer import CONTACTS, KEY, Peer
 from tests.contract.given import HOSTILE, a_key, a_mail, a_number
@@ -158,9 +158,27 @@ def test_a_field_that_is_none_is_named(peer: Peer) -> None:
         peer.connector.find([Lookup("Contact", "phone", a_number(), fields=("Id,Comment",))])  # type: ignore[attr-defined]
 
 
-def test_a_field_that_a_repository_lacks_is_left_out(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    field = CONTACTS.field
-    lacks = "Suppress All Calls"
+@pytest.mark.parametrize("wanted", [(), ("Job Title",)])
+def test_what_an_unchanged_repository_does_not_show_is_left_out(peer: Peer, wanted: tuple[str, ...]) -> None:
+    number = a_number()
+    mine = put(peer, mobile=number, Job_Title="Countess")
+    peer.sandbox.faults.set("no_updated", times=-1)
+    connector: Any = peer.opened()
+    lookup = Lookup("Contact", "phone", number, fields=wanted)
+    (found,) = connector.find([lookup])[0]
+    assert found.id == mine and found.updated_at is None and ("Job Title" in found.fields) == bool(wanted)
+    before = peer.sandbox.faults.call_count
+    assert ids(connector.find([lookup])) == [[mine]] and peer.sandbox.faults.call_count - before == 1
+    (page,) = connector.pages(Query(object="Contact", where={"Cellular Phone #": number}))
+    assert [row["id"] for row in page.rows] == [mine]
+    (page,) = connector.pages(Query(object="Contact", where={"Comment": "x"}, watermark="2099-01-01T00:00:00+00:00"))
+    assert page.rows == []
+
+
+def test_a_field_that_the_description_has_and_a_query_refuses_can_be_named(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    field, lacks = CONTACTS.field, "Suppress All Calls"
     monkeypatch.setattr(type(CONTACTS), "field", lambda self, name: None if name == lacks else field(name))
     with pytest.raises(Rejected, match=lacks):
         asked(peer, [Lookup("Contact", "id", "1-1")])

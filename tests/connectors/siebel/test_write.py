@@ -36,7 +36,7 @@ READING = {"down": Unavailable, "throttled": Throttled, "throttled_until": Throt
            "html": Unavailable, "slow": None, "gzip": None, "refused": CredentialsRefused, "expired": CredentialsRefused,
            "forbidden": NotPermitted, "server_error": Unavailable, "object_manager": Unavailable, "modified": None,
            "no_content": None, "bare_records": None, "small_pages": Rejected, "other_order": None,
-           "no_status": None}  # fmt: skip
+           "no_status": None, "no_updated": None}  # fmt: skip
 WRITING = {**READING, "reset": UnknownOutcome, "reset_after": UnknownOutcome, "failed_after": UnknownOutcome,
            "truncated": UnknownOutcome, "html": UnknownOutcome, "server_error": UnknownOutcome,
            "object_manager": UnknownOutcome}  # fmt: skip
