@@ -91,7 +91,6 @@ STATUS: Mapping[int, type[ConnectorError]] = {
     503: Unavailable,
 }
 DUPLICATE = ("SBL-EAI-04383", "SBL-EAI-04381")
-WRAPPERS = ("SBL-EAI-04451", "SBL-BPR-00162")  # say only that something within failed, and quote it
 NOTHING = ("SBL-EAI-04378", "SBL-ODU-57081")  # as the answer to a query: there are no records
 WHOLE = ("SBL-DAT-00825", "SBL-EAI-50257", "SBL-EAI-50297")  # of the resource, not of a record
 _CODE = re.compile(r"SBL-[A-Z]{3}-\d{5}")
@@ -151,8 +150,8 @@ def is_nothing(answer: requests.Response) -> bool:
 
 
 def _meant(words: str, changes: bool) -> tuple[str, type[ConnectorError] | None]:
-    """The code that tells the cause, and its class: an error that quotes another one is not the cause."""
-    codes = [code for code in _CODE.findall(words) if code not in WRAPPERS] or _CODE.findall(words)
+    """The code that tells the cause, and its class: an error that only quotes another one is not in the tables."""
+    codes = _CODE.findall(words)
     for code in codes:
         if code in CODES:
             return code, CODES[code]
@@ -164,8 +163,6 @@ def _meant(words: str, changes: bool) -> tuple[str, type[ConnectorError] | None]
 
 def _words(answer: requests.Response) -> str:
     """Siebel's own words; none where the body is somebody else's."""
-    if "html" in answer.headers.get("Content-Type", ""):
-        return ""
     try:
         body: Any = json.loads(answer.content)
     except ValueError:

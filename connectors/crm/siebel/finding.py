@@ -49,7 +49,7 @@ class Finder:
     ) -> None:
         self._rest, self._catalogue, self._dictionary, self._values = rest, catalogue, dictionary, values
         self._link, self._country, self._typed = link, country, typed
-        self._lacking: dict[str, frozenset[str]] = {}  # by component, the usual fields that its description lacks
+        self._lacking: set[str] = set()  # components that do not show all the usual fields
 
     def found(self, component: Component, lookups: Mapping[int, Lookup]) -> dict[int, list[Record]]:
         """By place, the records of `component` that answer the look-up."""
@@ -87,17 +87,20 @@ class Finder:
     ) -> list[Item]:
         """What `ask` answers for these fields. Where Siebel refuses, again without those of the usual needs that its own
         description of the component lacks: not every repository shows `Updated`."""
-        lacking = self._lacking.get(component.name, frozenset())
-        try:
-            return ask([name for name in fields if name not in lacking])
-        except Rejected:
-            known = self._dictionary.types(component)
-            usual = set(self.reads(component)) - set(self._asked_by(component))
-            found = frozenset(name for name in usual if known and name not in known)
-            if found <= lacking:
-                raise
-            self._lacking[component.name] = found
-        return ask([name for name in fields if name not in found])
+        if component.name not in self._lacking:
+            try:
+                return ask(fields)
+            except Rejected:
+                if not self._lacks(component):
+                    raise
+            self._lacking.add(component.name)
+        lacks = self._lacks(component)
+        return ask([name for name in fields if name not in lacks])
+
+    def _lacks(self, component: Component) -> set[str]:
+        known = self._dictionary.types(component)
+        asked = (*self._told("phone_fields", component), *self._told("mail_fields", component))
+        return {name for name in self.reads(component) if name not in known and name not in asked} if known else set()
 
     def reads(self, component: Component) -> tuple[str, ...]:
         """The fields that are read of every record."""
@@ -126,9 +129,6 @@ class Finder:
             updated_at=self._values.moment(item.get(UPDATED)),
             fields=self.plain(component, item, types),
         )
-
-    def _asked_by(self, component: Component) -> tuple[str, ...]:
-        return (*self._told("phone_fields", component), *self._told("mail_fields", component))
 
     def _told(self, setting: str, component: Component) -> tuple[str, ...]:
         return self._catalogue.told(setting, component.name)

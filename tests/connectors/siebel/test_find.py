@@ -135,6 +135,13 @@ def test_many_look_ups_take_few_calls(peer: Peer) -> None:
     assert peer.sandbox.faults.call_count - before == 3
 
 
+def test_each_look_up_of_a_batch_has_its_own_answer(peer: Peer) -> None:
+    mails = [a_mail() for _ in range(3)]
+    first, second = (put(peer, Email_Address=mail) for mail in mails[:2])
+    wanted = [*(Lookup("Contact", "email", mail) for mail in mails), Lookup("Contact", "id", first)]
+    assert asked(peer, wanted) == [[first], [second], [], [first]]
+
+
 def test_more_than_a_page_of_people_with_one_number(peer: Peer) -> None:
     number = a_number()
     records = [put(peer, work=number) for _ in range(201)]

@@ -71,6 +71,11 @@ def test_a_database_that_orders_otherwise_is_noticed(peer: Peer) -> None:
     assert rows_of(pulled(connector, Query(object="Contact", where=peer.query.where, size=2))) == there[::-1]
 
 
+def test_a_list_may_be_longer_than_a_query_s_usual_end(peer: Peer) -> None:
+    query = Query(object="Contact", cursor="1-A 9900 2026-11-26T10:00:00+00:00")
+    assert [page.rows for page in pulled(peer.opened(paging="rows"), query)] == [[]]
+
+
 @pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles"])
 def test_what_changed_since_and_who_no_longer_fits(peer: Peer, zone: str) -> None:
     stay, go = members(peer, 2)
@@ -139,7 +144,7 @@ def test_the_members_of_a_list_are_read_whole_each_time(peer: Peer) -> None:
     (page,) = pulled(peer.connector, Query(object="List Member", where={"List Id": mine}))
     assert rows_of([page]) == [there, left] and page.watermark is None and page.rows[0]["Suppress All Calls"] is True
     peer.sandbox.records.delete(MEMBERS, left)
-    query = Query(object="List Member", where={"List Id": mine}, watermark="2026-01-01T00:00:00+00:00")
+    query = Query(object="List Member", where={"List Id": mine}, watermark="2099-01-01T00:00:00+00:00")
     (page,) = pulled(peer.connector, query)
     assert rows_of([page]) == [there] and page.removed == []
 

@@ -167,6 +167,15 @@ def test_the_first_record_may_go_again(peer: Peer) -> None:
     assert connector.write(peer.target, [peer.row(a_key(), "the next")])[0].outcome == "created"
 
 
+@pytest.mark.parametrize("way", ["look-up", "service"])
+def test_a_key_that_comes_twice_is_written_in_turn(peer: Peer, way: str) -> None:
+    connector: Any = peer.opened(upsert_by=[SERVICE] if way == "service" else [])
+    key = a_key()
+    rows = [peer.row(key, "one"), peer.row(a_key(), "other"), peer.row(key, "two")]
+    assert [receipt.outcome for receipt in connector.write(peer.target, rows)] == ["created", "created", "updated"]
+    assert peer.texts(key) == ["two"]
+
+
 def test_a_bad_first_row_does_not_stand_for_the_others(peer: Peer) -> None:
     connector: Any = peer.opened()
     rows = [peer.bad_row(a_key()), *(peer.row(a_key(), "good") for _ in range(3))]
@@ -357,6 +366,7 @@ INVOKED = "Error invoking service 'EAI Siebel Adapter'(SBL-BPR-00162)--No user k
         (500, "the net(SBL-NET-01201)", UnknownOutcome, False),
         (500, "secret(SBL-SEC-10018)", CredentialsRefused, False),
         (500, "Internal Server Error", UnknownOutcome, False),
+        (401, "some other refusal(SBL-ABC-99999)", CredentialsRefused, False),
         (503, "", Unavailable, False),
         (404, "not enabled(SBL-EAI-50297)", NotFound, False),
         (404, "There is no data for the requested resource", NotFound, True),
