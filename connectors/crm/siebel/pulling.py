@@ -19,14 +19,14 @@ from connectors.crm.siebel.finding import Finder
 from connectors.crm.siebel.rest import Item, Rest
 from connectors.crm.siebel.searchspec import askable, beyond, both, either, equals, field, fits, since
 from connectors.crm.siebel.values import Values
+from connectors.wire.by_id import Place, many, moment, place_of
 from hub.errors import Rejected
 from hub.model import Page, Query
 
-# Two clocks and a long transaction: what changed this long before a pull began is read again by the next one.
-OVERLAP = dt.timedelta(minutes=5)
 # Where the clocks go back, an hour's times come twice and do not say which of the two they mean.
 TWICE = dt.timedelta(hours=1)
 PAGINGS = ("id", "rows")
+ROWS = "#"  # before the number of rows, in a cursor that counts them
 
 
 class Puller:
@@ -46,25 +46,24 @@ class Puller:
     ) -> None:
         self._rest, self._catalogue, self._dictionary, self._values = rest, catalogue, dictionary, values
         self._finder, self._now, self._by_id = finder, now, by_id
-        self._overlap = OVERLAP if utc else OVERLAP + TWICE
+        self._twice = dt.timedelta() if utc else TWICE
 
     def pages(self, query: Query) -> Iterator[Page]:
         """One GET for each page of at most a hundred."""
         component = self._catalogue[query.object]
         parent, wanted = _conditions(component, query.where)
         incremental = query.watermark is not None and not component.parent
-        last, start, began = _place(query.cursor)
-        began = began or self._now()
+        place = place_of(query.cursor, self._now())
+        last, start = self._reached(place)
         types = self._dictionary.types(component)
         conditions = [either(equals(name, value) for value in values) for name, values in wanted.items()]
         if incremental:
-            moment = _moment(str(query.watermark))
-            conditions = [since(UPDATED, self._values.at(moment))]
+            conditions = [since(UPDATED, self._values.at(moment(str(query.watermark))))]
         more = self._catalogue.told("pull_fields", component.name)
         fields = (*self._finder.reads(component), *wanted, *more)
         size = max(1, min(query.size, self._rest.page_size))
         while True:
-            parts = [*([beyond(ID, last)] if self._by_id and last else []), *conditions]
+            parts = [*([beyond(ID, last)] if last else []), *conditions]
             if not fits(both(parts)):
                 raise Rejected(f"the conditions on {', '.join(wanted)} are too long to be asked")
             spec, at = both(parts), start
@@ -85,11 +84,21 @@ class Puller:
                 else:
                     rows.append({**self._finder.plain(component, item, types), "id": id})
             if len(items) < size:
-                watermark = None if component.parent else (began - self._overlap).isoformat()
+                began = place._replace(began=place.began - self._twice)
+                watermark = None if component.parent else began.watermark
                 yield Page(rows=rows, removed=removed, watermark=watermark)
                 return
-            last, start = ids[-1], 0 if self._by_id else start + len(items)
-            yield Page(rows=rows, removed=removed, cursor=f"{last} {start} {began.isoformat()}")
+            last, start = (ids[-1], 0) if self._by_id else ("", start + len(items))
+            yield Page(rows=rows, removed=removed, cursor=place.cursor(last or f"{ROWS}{start}"))
+
+    def _reached(self, place: Place) -> tuple[str, int]:
+        """The last row id, or how many rows are read. Raises Rejected where the cursor was made by the other paging."""
+        if not place.last:
+            return "", 0
+        counts, told = place.last.startswith(ROWS), place.last.removeprefix(ROWS)
+        if counts == self._by_id or not askable(told) or (counts and not (told.isascii() and told.isdecimal())):
+            raise Rejected(f'"{place.last[:60]}" is no cursor of this connector with this setting of paging')
+        return ("", int(told)) if counts else (told, 0)
 
 
 def _conditions(component: Component, where: Mapping[str, Any]) -> tuple[str, dict[str, list[str]]]:
@@ -97,7 +106,7 @@ def _conditions(component: Component, where: Mapping[str, Any]) -> tuple[str, di
     parent = ""
     wanted: dict[str, list[str]] = {}
     for name, told in where.items():
-        values = [_text(one) for one in (told if isinstance(told, list | tuple) else [told])]
+        values = [_text(one) for one in many(told)]
         if name == component.parent:
             parent = values[0] if len(values) == 1 else ""
             continue
@@ -119,21 +128,3 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "Y" if value else "N"
     return "" if value is None else str(value)
-
-
-def _place(cursor: str | None) -> tuple[str, int, dt.datetime | None]:
-    if cursor is None:
-        return "", 0, None
-    last, _, rest = cursor.partition(" ")
-    start, _, began = rest.partition(" ")
-    if not askable(last) or not start.isdecimal():
-        raise Rejected(f'"{cursor[:60]}" is no cursor of this connector')
-    return last, int(start), _moment(began)
-
-
-def _moment(text: str) -> dt.datetime:
-    try:
-        found = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise Rejected(f'"{text[:40]}" is no moment of this connector') from None
-    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
