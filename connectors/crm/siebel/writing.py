@@ -5,7 +5,7 @@ row fails and the others are sent again, else the array is sent in halves. With 
 itself (`upsert_by`) nothing has to be looked up.
 
 What our user's view mode hides is not found, and what is not found would be made twice. So the first new record of an
-object is made alone and looked up before the next one; where it is not seen, nothing more is made.
+object is made alone and looked up at once; where it is not seen, nothing more is made.
 
 Calls for 200 new rows: three look-ups (as many keys as fit into an address) and two POST; as many for 200 known ones,
 by PUT. The first new record costs two more, a refused row some fourteen. By a business service two POST, and three
@@ -66,7 +66,7 @@ class Writer:
     ) -> None:
         self._rest, self._catalogue, self._dictionary, self._values = rest, catalogue, dictionary, values
         self._services, self._link, self._size = services, link, rows_per_request
-        # Objects, with their key field: whose new records our user has seen, and the key of the first one it made.
+        # Objects, with their key field: those whose new records our user sees, and the key of the first one that it made.
         self._seen: set[tuple[str, str]] = set()
         self._first: dict[tuple[str, str], str] = {}
 
@@ -166,29 +166,22 @@ class Writer:
         """By place what became of it, or why nothing did."""
         done: dict[int, Done | ConnectorError] = {}
         which = (component.name, name)
-        unseen = verb == "POST" and which not in self._seen
+        unseen = verb == "POST" and bool(parts) and which not in self._seen
+        if unseen and which in self._first and not self._sees(component, name, self._first[which]):
+            return dict.fromkeys(parts, self._hidden(component))
+        unseen = unseen and which not in self._seen
         waiting = self._lots(list(parts), unseen)
         while waiting:
             lot = waiting.pop()
             mine = [parts[place] for place in lot]
-            if unseen and which in self._first:
-                if not self._there(component, name, [self._first[which]]):
-                    why = (
-                        f"our user does not see the {component.name} that it made before: set view_mode or view_modes "
-                        "(or, had somebody deleted it, start again)"
-                    )
-                    done.update({place: NotPermitted(why) for one in (lot, *waiting) for place in one})
-                    return done
-                self._seen.add(which)
-                unseen, waiting = False, self._lots([place for one in (lot, *waiting[::-1]) for place in one], False)
-                continue
             outcome = self._lot(component, name, verb, mine, service)
             if not isinstance(outcome, Refusal):
                 done.update(zip(lot, outcome, strict=True))
-                if verb == "POST":
-                    self._first.setdefault(which, mine[0].key)
-                elif verb == "DELETE" and self._first.get(which) in [part.key for part in mine]:
-                    del self._first[which]  # the next one that is made is the first then
+                if unseen:
+                    rest = [place for one in waiting[::-1] for place in one]
+                    if not self._sees(component, name, mine[0].key):
+                        return {**done, **dict.fromkeys(rest, self._hidden(component))}
+                    unseen, waiting = False, self._lots(rest, False)
                 continue
             blamed = [place for place in lot if _quoted(parts[place].key, outcome.words)]
             if len(lot) == 1 or len(blamed) == 1:
@@ -200,6 +193,21 @@ class Writer:
                 middle = len(lot) // 2
                 waiting += [lot[middle:], lot[:middle]]
         return done
+
+    def _sees(self, component: Component, name: str, key: str) -> bool:
+        """Whether our user sees the record that it has made with this key; then all that it makes."""
+        self._first[component.name, name] = key
+        if not self._there(component, name, [key]):
+            return False
+        self._seen.add((component.name, name))
+        return True
+
+    @staticmethod
+    def _hidden(component: Component) -> NotPermitted:
+        return NotPermitted(
+            f"our user does not see the {component.name} that it made, so it would make each one twice: set view_mode or "
+            "view_modes"
+        )
 
     def _lots(self, places: list[int], alone: bool) -> list[list[int]]:
         """The places in lots, the first to send last. `alone`: each by itself, until one is made."""
@@ -224,7 +232,11 @@ class Writer:
         if verb == "POST":
             ids = self._ids(component, name, parts, answer or [])
             return [Done(id=ids[part.key], new=True) for part in parts]
-        return [Done(id=str(part.record[ID]), same=answer is None) for part in parts]
+        told_ids = [str(one.get(ID) or "") for one in answer or []]
+        if verb == "DELETE" or len(told_ids) != len(parts) or not all(told_ids):
+            return [Done(id=str(part.record[ID]), same=answer is None) for part in parts]
+        # What somebody has removed since it was looked up, Siebel makes anew: an upsert by a row id that is none.
+        return [Done(id=id, new=id != part.record[ID]) for id, part in zip(told_ids, parts, strict=True)]
 
     def _ids(self, component: Component, name: str, parts: Sequence[Part], told: Sequence[Item]) -> dict[str, str]:
         """By key the row id: as the answer tells, by the key field or else by its order; what it does not tell is looked

@@ -52,7 +52,7 @@ def test_every_fault_is_in_the_matrix() -> None:
 def test_a_fault_and_the_rows_after_it(peer: Peer, fault: str, when: str, way: str) -> None:
     """The rows are written while it fails, and again as the hub would: each is there exactly once in the end."""
     connector: Any = peer.opened(upsert_by=[SERVICE] if way == "service" else [])
-    connector.write(peer.target, [peer.row(a_key(), "so that the fields are known") for _ in range(2)])
+    connector.write(peer.target, [peer.row(a_key(), "so that the fields are known")])
     if way == "service" and when == "read":
         return  # nothing is read before rows go by a service
     expected = (READING if when == "read" else WRITING)[fault]
@@ -98,7 +98,7 @@ def test_a_record_that_somebody_changes_just_now_holds_up_nobody_else(peer: Peer
 
 
 def test_two_hundred_rows_take_a_handful_of_calls(peer: Peer) -> None:
-    peer.connector.write(peer.target, [peer.row(a_key(), "the first is made alone") for _ in range(2)])
+    peer.connector.write(peer.target, [peer.row(a_key(), "the first is made alone")])
     rows = [peer.row(a_key(), "one of many") for _ in range(200)]
     before = peer.sandbox.faults.call_count
     assert all(receipt.outcome == "created" for receipt in peer.connector.write(peer.target, rows))
@@ -159,11 +159,17 @@ def test_nothing_more_is_made_where_what_was_made_is_not_seen(peer: Peer) -> Non
     assert isinstance(later.error, NotPermitted)
 
 
+def test_what_it_made_is_seen_once_somebody_lets_it(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    connector: Any = peer.opened(view_modes=["Action=Personal"])
+    assert connector.write(peer.target, [peer.row(a_key(), "hidden")])[0].outcome == "created"
+    monkeypatch.setattr("sandbox.siebel.wire.HIDES", ())
+    assert [receipt.outcome for receipt in connector.write(peer.target, [peer.row(a_key(), "seen")])] == ["created"]
+
+
 def test_the_first_record_may_go_again(peer: Peer) -> None:
     connector: Any = peer.opened()
-    first = peer.row(a_key(), "the first")
-    connector.write(peer.target, [first])
-    assert connector.write(peer.target, [msgspec.structs.replace(first, action="remove")])[0].outcome == "removed"
+    (receipt,) = connector.write(peer.target, [peer.row(a_key(), "a trial, which somebody deletes")])
+    peer.sandbox.records.delete(ACTIONS, receipt.id)
     assert connector.write(peer.target, [peer.row(a_key(), "the next")])[0].outcome == "created"
 
 
@@ -228,7 +234,7 @@ def test_another_writer_was_faster(peer: Peer, monkeypatch: pytest.MonkeyPatch) 
     """The key is not there when it is looked up and is there when the row goes: the row is tried again, and changes it."""
     connector: Any = peer.connector
     row = peer.row(a_key(), "ours")
-    peer.connector.write(peer.target, [peer.row(a_key(), "the first is made alone") for _ in range(2)])
+    peer.connector.write(peer.target, [peer.row(a_key(), "the first is made alone")])
     seek = connector._writer._there
 
     def too_early(*told: Any) -> dict[str, list[str]]:
@@ -243,9 +249,10 @@ def test_another_writer_was_faster(peer: Peer, monkeypatch: pytest.MonkeyPatch) 
     assert connector.write(peer.target, [row])[0].outcome == "updated" and peer.texts(row.key) == ["ours"]
 
 
-def test_what_is_gone_already_is_no_failure(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("action", ["remove", "upsert"])
+def test_what_somebody_removes_just_now_is_no_failure(peer: Peer, monkeypatch: pytest.MonkeyPatch, action: Any) -> None:
     connector: Any = peer.connector
-    rows = [msgspec.structs.replace(peer.row(a_key(), "soon gone"), action="upsert") for _ in range(3)]
+    rows = [peer.row(a_key(), "soon gone") for _ in range(3)]
     ids = [receipt.id for receipt in connector.write(peer.target, rows)]
     seek = connector._writer._there
 
@@ -255,8 +262,14 @@ def test_what_is_gone_already_is_no_failure(peer: Peer, monkeypatch: pytest.Monk
         return found
 
     monkeypatch.setattr(connector._writer, "_there", too_early)
-    gone = [msgspec.structs.replace(row, action="remove") for row in rows]
-    assert [receipt.outcome for receipt in connector.write(peer.target, gone)] == ["removed", "unchanged", "removed"]
+    again = [msgspec.structs.replace(peer.row(row.key, "changed"), action=action) for row in rows]
+    receipts = connector.write(peer.target, again)
+    if action == "remove":
+        assert [receipt.outcome for receipt in receipts] == ["removed", "unchanged", "removed"]
+    else:
+        assert [receipt.outcome for receipt in receipts] == ["updated", "created", "updated"]
+        assert receipts[1].id != ids[1] and receipts[1].id in receipts[1].url
+        assert [peer.texts(row.key) for row in rows] == [["changed"]] * 3
 
 
 # --- services ----------------------------------------
