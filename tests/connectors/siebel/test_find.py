@@ -182,6 +182,12 @@ def test_what_an_unchanged_repository_does_not_show_is_left_out(peer: Peer, want
     assert page.rows == []
 
 
+def test_a_phone_field_that_is_none_is_said_and_not_left_out(peer: Peer) -> None:
+    peer.sandbox.faults.set("no_updated", times=-1)
+    with pytest.raises(Rejected, match="Phone That Is None"):
+        asked(peer, [Lookup("Contact", "id", "1-1")], phone_fields=["Contact.Phone That Is None"])
+
+
 def test_a_field_that_the_description_has_and_a_query_refuses_can_be_named(
     peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
