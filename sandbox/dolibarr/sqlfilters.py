@@ -113,7 +113,7 @@ def _condition(told: str, columns: Sequence[str], *, colons: bool) -> Test:
         inner = re.fullmatch(r"'([^']*)'", value, re.DOTALL)
         pattern = _pattern(inner[1] if inner else value)
         return lambda row: (
-            (row.get(name) is not None and pattern.fullmatch(folded(row[name])) is not None) == (operator == "like")
+            (row.get(name) is not None and pattern.fullmatch(_by_sign(str(row[name]))) is not None) == (operator == "like")
         )
     if operator in ("is", "isnot"):
         return lambda row: (row.get(name) is None) == (operator == "is")
@@ -152,6 +152,14 @@ def folded(value: Any) -> str:
     return "".join(sign for sign in text if not unicodedata.combining(sign)).rstrip(" ")
 
 
+def _by_sign(text: str) -> str:
+    """As `like` compares, sign by sign: a mark that stands alone is a sign too."""
+    return "".join(
+        "".join(one for one in unicodedata.normalize("NFKD", sign) if not unicodedata.combining(one)) or sign
+        for sign in text.casefold()
+    )
+
+
 def _number(text: str) -> float:
     begin = re.match(r"\s*[+-]?\d+(?:\.\d+)?", text)
     return float(begin[0]) if begin else 0.0
@@ -159,9 +167,7 @@ def _number(text: str) -> float:
 
 def _pattern(text: str) -> re.Pattern[str]:
     parts, escaped = [], False
-    for sign in unicodedata.normalize("NFKD", text.casefold()):
-        if unicodedata.combining(sign):
-            continue
+    for sign in _by_sign(text):
         if escaped:
             parts.append(re.escape(sign))
             escaped = False

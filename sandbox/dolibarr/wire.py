@@ -122,6 +122,11 @@ class Service:
                 return _json(records.update(name, id, _body(request)))
             case "PUT", [id, "merge", gone] if name == "thirdparties":
                 return _json(records.merge(id, gone))
+            case "GET", [id, "categories"] if name in CATEGORY_OF:
+                kind = str(CATEGORY_TYPES[CATEGORY_OF[name]])
+                of = int(records.one(name, id)["id"])
+                return _json([records.shown("categories", one) for one in records.kept("categories")
+                              if one["type"] == kind and of in records.members(one["id"])])  # fmt: skip
             case (("POST" | "PUT"), [id, "categories", category]) if name in CATEGORY_OF:
                 records.members(records.one("categories", category)["id"])[int(records.one(name, id)["id"])] = None
                 return _json(records.shown(name, records.one(name, id)))

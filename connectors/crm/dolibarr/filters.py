@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-LONGEST = 5_000  # characters of the filter, as it stands in the address; web servers take some 8 KB
+LONGEST = 6_000  # characters of the filter, as it stands in the address; web servers take some 8 KB
 LONGEST_VALUE = 255
 _AS_IT_IS = re.compile(r"(?:[^\W_]|[@.+-]|_(?!_))+")
 _OTHER = re.compile(r"[^\w@.+-]")
@@ -67,7 +67,7 @@ def fits(filter: str) -> bool:
     return len(quote(filter, safe="")) <= LONGEST
 
 
-def portions(values: Sequence[str], room: int = LONGEST // 2) -> Iterator[list[str]]:
+def portions(values: Sequence[str], room: int = LONGEST - 500) -> Iterator[list[str]]:
     """Keys or ids in as few groups as fit into an address each."""
     portion: list[str] = []
     taken = 0
