@@ -113,7 +113,8 @@ def _condition(told: str, columns: Sequence[str], *, colons: bool) -> Test:
         inner = re.fullmatch(r"'([^']*)'", value, re.DOTALL)
         pattern = _pattern(inner[1] if inner else value)
         return lambda row: (
-            (row.get(name) is not None and pattern.fullmatch(_by_sign(str(row[name]))) is not None) == (operator == "like")
+            (row.get(name) is not None and pattern.fullmatch(_by_sign(str(row[name]))) is not None)
+            == (operator == "like")
         )
     if operator in ("is", "isnot"):
         return lambda row: (row.get(name) is None) == (operator == "is")

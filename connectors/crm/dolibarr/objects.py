@@ -21,6 +21,11 @@ from hub.errors import ConfigError, Rejected, Unsupported, nearest
 CONTACTS, THIRDPARTIES, EVENTS, TICKETS, USERS = "contacts", "thirdparties", "agendaevents", "tickets", "users"
 PEOPLE = (CONTACTS, THIRDPARTIES)
 OPTION = "options_"
+PEOPLE_OF_EVENT = "socpeopleassigned"
+MOMENTS = frozenset(
+    ["datep", "datef", "datec", "datem", "date_creation", "date_modification", "date_read", "date_close"]
+)
+DATES = frozenset(["birthday", "date_birth"])
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 Found = dict[str, Any]
@@ -145,11 +150,23 @@ def fields_told(setting: str, told: Sequence[str]) -> Fields:
 
 
 def flat(item: Found) -> Found:
-    """A record with its extra fields beside the others, and its id as text. PHP writes no extra fields as a list."""
+    """A record with its extra fields beside the others, its id as text, moments and the contacts of an event as mappings
+    have them. PHP writes no extra fields as a list."""
     extras = item.get("array_options")
     more = {str(name): value for name, value in extras.items()} if isinstance(extras, dict) else {}
-    rest = {name: value for name, value in item.items() if name != "array_options"}
+    rest = {name: _read(name, value) for name, value in item.items() if name != "array_options"}
     return {**rest, **more, "id": str(item.get("id") or item.get("rowid") or "")}
+
+
+def _read(name: str, value: Any) -> Any:
+    if name in MOMENTS and (at := moment(value)) is not None:
+        return at.isoformat()
+    if name in DATES and (at := moment(value)) is not None:
+        return (at + dt.timedelta(hours=12)).date().isoformat()  # it is midnight there, wherever that is
+    if name == PEOPLE_OF_EVENT and isinstance(value, dict | list):
+        ids = [str(id) for id in value]
+        return ids[0] if len(ids) == 1 else ids
+    return value
 
 
 def title_of(kind: Kind, item: Found) -> str:
@@ -161,10 +178,10 @@ def title_of(kind: Kind, item: Found) -> str:
 
 
 def moment(told: Any) -> dt.datetime | None:
-    """A date and time as answers have it: seconds since 1970."""
-    if isinstance(told, bool) or not str(told).lstrip("-").isdecimal():
-        return None
+    """A date and time as answers have it (seconds since 1970), or as `flat` has made it."""
     try:
-        return dt.datetime.fromtimestamp(int(told), dt.UTC)
-    except (ValueError, OverflowError, OSError):
+        if isinstance(told, str) and not told.lstrip("-").isdecimal():
+            return dt.datetime.fromisoformat(told)
+        return None if told is None or isinstance(told, bool) else dt.datetime.fromtimestamp(int(told), dt.UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
         return None

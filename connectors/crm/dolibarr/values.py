@@ -18,14 +18,17 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from connectors.crm.dolibarr.objects import OPTION, Found
+from connectors.crm.dolibarr.objects import DATES, MOMENTS, OPTION, PEOPLE_OF_EVENT, Found
 
 HTML = frozenset(["note", "note_private", "note_public", "desc", "description"])
-PEOPLE_OF_EVENT = "socpeopleassigned"
-MOMENTS = frozenset(["datep", "datef", "datec", "date_creation", "date_read", "date_close", "birthday", "date_birth"])
 _LOOKS_LIKE = str.maketrans({"<": "‹", ">": "›", '"': "”"})
 _ENTITY = re.compile(r"&(?=#|\w+;|quot)")
 _UP = re.compile(r"\.\.([/\\])")
+_MARKUP = re.compile(
+    r"\s*<(?:p|br|b|i|u|em|strong|div|span|ul|ol|li|a|table|tr|td|th|h[1-6])(?:\s[^<>]*)?/?>", re.IGNORECASE
+)
+_BEGINS = re.compile(r"<(?=[a-zA-Z/!?])")
+_SCRIPT = re.compile(r"(java)(script\s*:)", re.IGNORECASE)
 _BY_NUMBER = re.compile(r"&#(?:[xX][0-9a-fA-F]{1,6}|[0-9]{1,7});?")
 
 
@@ -55,8 +58,11 @@ def plain(text: str) -> str:
 
 
 def rich(text: str) -> str:
-    """HTML that comes out of the check for notes as it went in, scripts apart."""
-    return _BY_NUMBER.sub(lambda entity: html.escape(html.unescape(entity[0]), quote=False), text)
+    """A note that comes out of the check for notes as it went in, scripts apart: HTML where it begins with a tag that
+    notes may have, else a text."""
+    if _MARKUP.match(text):
+        return _BY_NUMBER.sub(lambda entity: html.escape(html.unescape(entity[0]), quote=False), text)
+    return _SCRIPT.sub(r"\1 \2", _ENTITY.sub("& ", _BEGINS.sub("‹", text)))
 
 
 def _value(name: str, value: Any) -> Any:
@@ -69,7 +75,7 @@ def _value(name: str, value: Any) -> Any:
     if isinstance(value, dt.date):
         return int(dt.datetime(value.year, value.month, value.day, 12, tzinfo=dt.UTC).timestamp())
     if isinstance(value, str):
-        if name in MOMENTS and (at := _read(value)) is not None:
+        if name in MOMENTS | DATES and (at := _read(value)) is not None:
             return _value(name, at)
         return rich(value) if name in HTML else plain(value)
     return value

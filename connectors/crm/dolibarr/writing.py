@@ -18,8 +18,8 @@ from typing import Any
 from connectors.crm.dolibarr.api import Api
 from connectors.crm.dolibarr.filters import either, equal, fits, one_of, portions
 from connectors.crm.dolibarr.keys import stored
-from connectors.crm.dolibarr.objects import EVENTS, OPTION, USERS, Found, Kind, flat, kind_of
-from connectors.crm.dolibarr.values import PEOPLE_OF_EVENT, people, wire
+from connectors.crm.dolibarr.objects import EVENTS, OPTION, PEOPLE_OF_EVENT, USERS, Found, Kind, flat, kind_of
+from connectors.crm.dolibarr.values import people, wire
 from hub.errors import (
     Ambiguous,
     ConnectorError,

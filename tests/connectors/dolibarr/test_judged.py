@@ -82,15 +82,17 @@ def test_cli_makes_changes_and_deletes_an_event(cli: Any) -> None:
     got = cli.get("agendaevents", id)
     assert (got["label"], got["datep"], list(got["socpeopleassigned"])) == ("Call", 1795428120, [contact])
     assert "ref_ext" not in got and got["array_options"] == {"options_patchbaykey": None, "options_seconds": None}
-    assert cli.put("agendaevents", id, {"label": "Changed", "array_options": {"options_seconds": 7}})["label"] == "Changed"
+    assert (
+        cli.put("agendaevents", id, {"label": "Changed", "array_options": {"options_seconds": 7}})["label"] == "Changed"
+    )
     by_key = {"sortfield": "t.id", "sqlfilters": "(t.ref_ext:=:'cli-1')"}
     (listed,) = cli.list("agendaevents", properties="id,label", **by_key)
     assert listed == {"id": str(id), "label": "Changed"}
     assert cli.delete("agendaevents", id)["success"]["code"] == 200
     assert cli.list("agendaevents", **by_key) == []
-    for again in (lambda: cli.get("agendaevents", id), lambda: cli.delete("agendaevents", id)):
+    for again in (cli.get, cli.delete):
         with pytest.raises(DolibarrAPIError) as gone:
-            again()
+            again("agendaevents", id)
         assert gone.value.status_code == 404
     with pytest.raises(DolibarrAPIError, match="type_code field missing") as missing:
         cli.post("agendaevents", {"userownerid": 1})

@@ -87,7 +87,10 @@ def test_a_category_that_is_none_or_two_or_for_others(peer: Peer) -> None:
 
 def test_records_by_one_value_several_and_a_number(peer: Peer) -> None:
     put, town, other = peer.sandbox.records.put, f"A {a_number()}", f"B {a_number()}"
-    one, two = put("contacts", lastname="One", town=town, statut="1"), put("contacts", lastname="Two", town=other, statut="0")
+    one, two = (
+        put("contacts", lastname="One", town=town, statut="1"),
+        put("contacts", lastname="Two", town=other, statut="0"),
+    )
     assert pulled(peer, "contacts", where={"town": town.upper()})[0] == [one]
     assert pulled(peer, "contacts", where={"town": [town, other]})[0] == [one, two]
     assert pulled(peer, "contacts", where={"town": [town, other], "statut": 0})[0] == [two]

@@ -20,8 +20,9 @@ from hub.errors import (
     UnknownOutcome,
     Unsupported,
 )
+from hub.flow.delivery.ownership import same
 from hub.language.html_text import html_to_text, text_to_html
-from hub.model import Receipt, Row, Target
+from hub.model import Lookup, Receipt, Row, Target
 from tests.connectors.dolibarr.peer import Peer, kept
 from tests.contract.given import HOSTILE, a_key, a_mail, a_number
 
@@ -35,8 +36,9 @@ def written(peer: Peer, target: Target, *rows: Row, **settings: Any) -> list[Rec
 
 
 def event(peer: Peer, key: str) -> dict[str, Any]:
-    (found,) = [one for one in peer.sandbox.records.all("agendaevents") if one["ref_ext"] == kept(key)]
-    return found
+    found: list[dict[str, Any]] = peer.sandbox.records.all("agendaevents")
+    (only,) = [one for one in found if one["ref_ext"] == kept(key)]
+    return only
 
 
 # --- the faults of its own ----------------------------------------
@@ -80,8 +82,8 @@ def test_an_answer_that_is_lost_in_the_middle_stops_the_rows_after_it(peer: Peer
 
 @pytest.mark.parametrize(
     ("fault", "error"),
-    [("refused", CredentialsRefused), ("address", CredentialsRefused), ("module_off", Unavailable), ("database", Unavailable),
-     ("endpoint_off", Unsupported), ("forbidden", NotPermitted)],
+    [("refused", CredentialsRefused), ("address", CredentialsRefused), ("module_off", Unavailable),
+     ("database", Unavailable), ("endpoint_off", Unsupported), ("forbidden", NotPermitted)],
 )  # fmt: skip
 def test_what_meets_the_look_up_is_the_whole_call_s(peer: Peer, fault: str, error: Any) -> None:
     row = peer.row(a_key(), "hello")
@@ -181,7 +183,9 @@ def test_a_record_is_changed_by_its_id_and_never_made_by_it(peer: Peer) -> None:
     there, missing, wrong = written(
         peer, target, Row(key=id, fields={"poste": "Countess"}), Row(key="99999999", fields={}), Row(key="x", fields={})
     )
-    assert (there.outcome, there.id) == ("updated", id) and peer.sandbox.records.one("contacts", id)["poste"] == "Countess"
+    assert (there.outcome, there.id) == ("updated", id) and peer.sandbox.records.one("contacts", id)[
+        "poste"
+    ] == "Countess"
     assert isinstance(missing.error, NotFound) and isinstance(wrong.error, Rejected)
     (gone,) = written(peer, target, Row(key=id, fields={}, action="remove"))
     assert gone.outcome == "removed" and id not in [one["id"] for one in peer.sandbox.records.all("contacts")]
@@ -198,11 +202,30 @@ def test_a_ticket_is_made_once_under_a_track_id_that_nobody_guesses(peer: Peer) 
 # --- values ----------------------------------------
 
 
-@pytest.mark.parametrize("text", [*HOSTILE.values(), "O'Brien & \"Co\" <b>", "a &lt; b &#39;", "../../etc", "a  b"])
+@pytest.mark.parametrize("text", [*HOSTILE.values(), 'O\'Brien & "Co" <b>', "a &lt; b &#39;", "../../etc", "a  b"])
 def test_a_note_that_mappings_make_of_a_text_comes_back_as_that_text(peer: Peer, text: str) -> None:
     key, note = a_key(), text_to_html(text)
     written(peer, peer.target, Row(key=key, fields={**peer.row(key, "").fields, "note_private": note}))
     assert html_to_text(event(peer, key)["note_private"]) == html_to_text(note)
+
+
+@pytest.mark.parametrize(
+    "text", [*HOSTILE.values(), 'It\'s "done"', "a <b a < b", "&#39;", "JavaScript : x", "<!-- x -->"]
+)
+def test_of_a_note_that_is_a_text_nothing_is_lost_and_the_hub_sees_that_nobody_changed_it(
+    peer: Peer, text: str
+) -> None:
+    key = a_key()
+    row = Row(
+        key=key, fields={**peer.row(key, "").fields, "note_private": text, "socpeopleassigned": peer.person("A B")}
+    )
+    written(peer, peer.target, row)
+    (found,) = peer.connector.find([Lookup("agendaevents", "key", key)])[0]
+    harmless = not set(text) & set("<&") and "avascript" not in text.lower()
+    sent = {name: value for name, value in row.fields.items() if name != "note_private" or harmless}
+    assert [name for name, value in sent.items() if not same(found.fields[name], value)] == []
+    note = found.fields["note_private"]
+    assert [sign for sign in note if sign.isalnum()] == [sign for sign in text if sign.isalnum()]
 
 
 @pytest.mark.parametrize("text", [*HOSTILE.values(), "a &lt; b &#39; &quot c", "../../etc ..\\x", "<b", "a <1"])
@@ -218,7 +241,13 @@ def test_of_a_line_of_text_nothing_is_lost(peer: Peer, text: str) -> None:
 
 def test_moments_dates_flags_and_nothing(peer: Peer) -> None:
     key = a_key()
-    fields = {**peer.row(key, "hello").fields, "fulldayevent": True, "location": None, "options_seconds": 184, "id": "7"}
+    fields = {
+        **peer.row(key, "hello").fields,
+        "fulldayevent": True,
+        "location": None,
+        "options_seconds": 184,
+        "id": "7",
+    }
     written(peer, peer.target, Row(key=key, fields=fields), owner="0")
     call = event(peer, key)
     assert (call["datep"], call["datef"], call["fulldayevent"]) == (1795428120, 1795428313, "1")
@@ -301,7 +330,12 @@ def test_the_peer_s_own_reading_of_notes_is_fair(peer: Peer) -> None:
     """What the law compares comes through the sandbox's cutting, not around it."""
     id = peer.sandbox.records.create(
         "agendaevents",
-        {"userownerid": "1", "type_code": "AC_TEL", "note_private": "<p>O&#x27;Brien<script>x</script></p>", "label": 'a "b" <i>'},
+        {
+            "userownerid": "1",
+            "type_code": "AC_TEL",
+            "note_private": "<p>O&#x27;Brien<script>x</script></p>",
+            "label": 'a "b" <i>',
+        },
         old=False,
     )
     kept_event = peer.sandbox.records.one("agendaevents", id)
