@@ -65,7 +65,8 @@ class Service:
             text = "Access refused to 127.0.0.1 by SQL or Script injection protection in main.inc.php"
             return Response(f"{text}:analyseVarsForSqlAndScriptsInjection type=1<br>", 403, mimetype="text/html")
         if not request.path.startswith(ROOT):
-            return Response("<!DOCTYPE html><title>Dolibarr</title>", mimetype="text/html")
+            status = 404 if "/api/" in request.path else 200
+            return Response("<!DOCTYPE html><title>Dolibarr</title>", status, mimetype="text/html")
         if self._faults.take("module_off"):
             return Response(
                 "The module Api must be enabled.<br><br>To activate modules, go on Setup", mimetype="text/html"
