@@ -37,7 +37,7 @@ WHO = "Dolibarr"
 SAYINGS: tuple[tuple[re.Pattern[str], type[ConnectorError]], ...] = tuple(
     (re.compile(words, re.IGNORECASE), kind)
     for words, kind in (
-        (r"api.?key|user not valid|searching login user|when fetching user\b|locked or disabled", CredentialsRefused),
+        (r"api.?key|when fetching user\b", CredentialsRefused),
         (r"not allowed from (?:the|your) IP", CredentialsRefused),
         (r"insuffis?[a-z]+ rights|access not allowed|no permission|\bnot allowed\b|only an admin", NotPermitted),
         (r"injection protection", Rejected),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from connectors.crm.dolibarr.filters import equal
 from hub.errors import ConfigError, CredentialsRefused, NotPermitted, Rejected, Unavailable, Unsupported
 from hub.model import PERSON, Lookup, Row, Target
 from tests.connectors.dolibarr.peer import Peer
@@ -77,6 +78,14 @@ def test_a_hostile_key_finds_itself_alone(version: str, text: str, request: pyte
     peer.sandbox.records.put("contacts", lastname="Near", ref_ext=f"{key[:-1]}x"[:128])
     peer.sandbox.records.put("contacts", lastname="In capitals", ref_ext=key.upper()[:128])
     assert ids(peer.connector.find([Lookup("contacts", "key", key)])) == [[mine]]
+
+
+@pytest.mark.parametrize("text", [*HOSTILE.values(), "a:b", "a__NOW__b", "(a)", "a,b", "O'Brien", "ñ é", "a&b;c", "\0"])
+def test_a_value_in_a_filter_has_nothing_that_any_version_reads_otherwise(text: str) -> None:
+    told = equal("t.x", f"k{text}"[:255])
+    field, _, value = told.removeprefix("(").removesuffix(")").rpartition(":")
+    assert field in ("t.x:=", "t.x:like") and value.startswith("'k") and value.endswith("'")
+    assert all(sign.isalnum() or sign in "@.+-_" for sign in value[1:-1]) and "__" not in value * field.endswith("=")
 
 
 def test_a_key_that_the_hub_wrote_and_one_of_another_system_are_both_found(peer: Peer) -> None:
