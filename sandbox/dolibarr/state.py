@@ -175,7 +175,7 @@ class Records:
             if column.most and len(str(value)) > column.most:
                 raise Problem(500, wrong, (f"Data too long for column '{column.name}' at row 1",))
             if column.type == "int" and not str(value).lstrip("-").isdecimal():
-                raise Problem(500, wrong, (f"Incorrect integer value for column '{column.name}' at row 1",))
+                raise Problem(500, wrong, (f"Incorrect integer value: '{value}' for column '{column.name}' at row 1",))
             if field == "email" and ("@" not in str(value) or " " in str(value)):
                 raise Problem(500, wrong, ("ErrorBadEMail",))
             allowed = PICKLISTS.get((name, field))

@@ -298,13 +298,14 @@ def test_nothing_is_sent_where_everybody_is_on_the_call_already(peer: Peer) -> N
         ("lastname", None, {"lastname": "missing"}),
         ("phone_pro", "+34 612 345 678 and 20 more letters", {"phone": "not as the database takes it"}),
         ("socid", "99999999", {}),
+        ("socid", "of ada@example.com, +34 612 345 678", {"fk_soc": "not as the database takes it"}),
         ("email", "nobody at +34612345678", {}),
     ],
 )
 def test_a_refused_row_says_why_and_tells_no_value(peer: Peer, field: str, value: Any, named: dict[str, str]) -> None:
     (receipt,) = written(peer, PEOPLE, Row(key=a_key(), fields={"lastname": "King", field: value}))
     assert isinstance(receipt.error, Rejected) and receipt.error.fields == named
-    assert "345" not in str(receipt.error)
+    assert "345" not in str(receipt.error) and "ada@" not in str(receipt.error)
 
 
 def test_people_are_made_and_changed_with_their_extra_fields(peer: Peer) -> None:
