@@ -20,7 +20,7 @@ from dolibarrpy.Dolibarrpy import (  # type: ignore[import-untyped]
 from werkzeug.wrappers import Request
 
 from hub.model import PERSON, Lookup, Query, Row, Target
-from sandbox.dolibarr import OWN_FAULTS, DolibarrSandbox
+from sandbox.dolibarr import DolibarrSandbox
 from sandbox.frame import Served, serving
 from tests.contract.given import a_key, a_number
 from tests.contract.scenario_files import built
@@ -203,7 +203,3 @@ def test_extra_fields_look_as_a_real_server_s(cli: Any) -> None:
     real = {tuple(sorted(field)) for fields in told.values() for field in fields.values()}
     ours = cli.get("setup/extrafields", elementtype="socpeople")
     assert list(ours) == ["socpeople"] and {tuple(sorted(field)) for field in ours["socpeople"].values()} <= real
-
-
-def test_every_fault_of_the_sandbox_is_named() -> None:
-    assert all(about for about in OWN_FAULTS.values())
