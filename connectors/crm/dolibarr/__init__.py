@@ -116,8 +116,8 @@ class Dolibarr:
     # --- find ----------------------------------------
 
     def find(self, lookups: Sequence[Lookup]) -> Sequence[Sequence[Record]]:
-        """One GET for each kind of object, as long as the question fits into an address (some 20 numbers); one for each
-        key of an event, which answers do not show."""
+        """One GET for each kind of object, as long as the question fits into an address (some 20 numbers). Keys of events,
+        which answers do not show, are asked for at once, and by halves where some are there."""
         answers: list[list[Record]] = [[] for _ in lookups]
         asked: dict[str, dict[int, Lookup]] = {}
         for place, lookup in enumerate(lookups):

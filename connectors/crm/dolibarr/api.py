@@ -21,6 +21,7 @@ from connectors.wire.answers import json_of
 from hub.errors import NotFound, NotPermitted, Rejected, Unavailable, UnknownOutcome, Unsupported
 
 MOST = 500  # records of one page: each is read by several queries there
+SURE = 100  # Dolibarr's own size of a page; a server that allows no more may send so many of a larger one
 
 
 class Api:
@@ -72,7 +73,7 @@ class Api:
             query["properties"] = ",".join(properties)
         told = self.listed(kind.name, query)
         found = [one for one in told if isinstance(one, dict) and str(one.get("id") or "").isdecimal()]
-        return found, len(told) >= size
+        return found, len(told) >= min(size, SURE)
 
     def listed(self, path: str, query: Mapping[str, Any]) -> list[Any]:
         """A list; empty where Dolibarr says that nothing fits."""

@@ -46,14 +46,13 @@ class Finder:
         kind = kind_of(name)
         asked = {place: told for place, lookup in lookups.items() if (told := self._conditions(kind, lookup))}
         matches: Matches = {place: {} for place in lookups}
-        hidden = {
-            place for place, one in lookups.items() if one.by == "key" and not kind.shows(one.key_field or kind.key)
-        }
-        for places in _portions(asked, hidden):
+        hidden = [place for place in asked if _is_hidden(kind, lookups[place])]
+        for places in _portions({place: told for place, told in asked.items() if place not in hidden}):
             mine = {place: lookups[place] for place in places}
             conditions = list(dict.fromkeys(one for place in places for one in asked[place]))
             for item in self._api.all(kind, [either(conditions)], self._reads(kind, mine.values())):
                 self._matched(kind, flat(item), mine, matches)
+        self._ask_hidden(kind, hidden, asked, lookups, matches)
         return {place: [self._record(kind, item, match) for item, match in some.values()]
                 for place, some in matches.items()}  # fmt: skip
 
@@ -97,6 +96,26 @@ class Finder:
         for lookup in lookups:
             fields += [one for one in lookup.fields if not one.startswith(OPTION)]
         return list(dict.fromkeys(fields))
+
+    def _ask_hidden(
+        self, kind: Kind, places: Sequence[int], asked: Mapping[int, Sequence[str]], lookups: Mapping[int, Lookup],
+        matches: Matches,
+    ) -> None:  # fmt: skip
+        """Asks for keys that answers do not show: all at once, and by halves where something is there."""
+        conditions = list(dict.fromkeys(one for place in places for one in asked[place]))
+        if not conditions:
+            return
+        alone = len(conditions) == 1
+        if alone or fits(either(conditions)):
+            items = list(self._api.all(kind, [either(conditions)], () if alone else ("id",)))
+            if alone:
+                for item in items:
+                    self._matched(kind, flat(item), {place: lookups[place] for place in places}, matches)
+            if alone or not items:
+                return
+        for half in (conditions[: len(conditions) // 2], conditions[len(conditions) // 2 :]):
+            mine = [place for place in places if asked[place][0] in half]
+            self._ask_hidden(kind, mine, asked, lookups, matches)
 
     # --- comparing ----------------------------------------
 
@@ -160,14 +179,15 @@ def _is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
-def _portions(asked: Mapping[int, Sequence[str]], hidden: Collection[int]) -> Iterator[list[int]]:
-    """The places in as few groups as fit into a request each; one whose key answers do not show is asked alone."""
+def _is_hidden(kind: Kind, lookup: Lookup) -> bool:
+    return lookup.by == "key" and not kind.shows(lookup.key_field or kind.key)
+
+
+def _portions(asked: Mapping[int, Sequence[str]]) -> Iterator[list[int]]:
+    """The places in as few groups as fit into a request each."""
     portion: list[int] = []
     conditions: list[str] = []
     for place, some in asked.items():
-        if place in hidden:
-            yield [place]
-            continue
         if portion and not fits(either([*conditions, *some])):
             yield portion
             portion, conditions = [], []

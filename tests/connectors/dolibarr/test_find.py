@@ -108,6 +108,19 @@ def test_an_event_by_its_key_comes_whole_and_with_the_key(peer: Peer) -> None:
         assert record.fields["percentage"] == "100" and record.title == "Call"
 
 
+def test_keys_of_events_that_are_not_there_take_one_call(peer: Peer) -> None:
+    keys = [a_key() for _ in range(30)]
+    asked = [Lookup("agendaevents", "key", key) for key in [*keys, keys[0]]]
+    before = peer.sandbox.faults.call_count
+    assert ids(peer.connector.find(asked)) == [[]] * 31
+    assert peer.sandbox.faults.call_count - before == 1
+    made = peer.connector.write(peer.target, [peer.row(keys[0], "one of many"), peer.row(keys[20], "another")])
+    before = peer.sandbox.faults.call_count
+    found = ids(peer.connector.find(asked))
+    assert (found[0], found[20], found[30]) == ([made[0].id], [made[1].id], [made[0].id]) and sum(map(len, found)) == 3
+    assert peer.sandbox.faults.call_count - before <= 19
+
+
 def test_a_ticket_is_found_by_its_key_and_by_its_own_track_id(peer: Peer) -> None:
     key = a_key()
     row = Row(key=key, fields={"subject": "Where is it?", "message": "My order"})

@@ -106,6 +106,21 @@ def test_a_pull_goes_on_while_records_come_and_go(peer: Peer) -> None:
     assert [*seen, *(row["id"] for page in pages for row in page.rows)] == [*ids, late]
 
 
+def test_a_server_that_sends_fewer_than_were_asked_for_ends_no_pull(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [peer.member(f"Member {n}") for n in range(230)]
+    connector: Any = peer.opened(page_size=500)
+    sent = connector._api._sent
+
+    def capped(method: str, path: str, query: Any, body: Any = None) -> Any:
+        return sent(method, path, {**(query or {}), "limit": min(100, (query or {}).get("limit", 100))}, body)
+
+    monkeypatch.setattr(connector._api, "_sent", capped)
+    pages = list(connector.pages(Query(object="contacts", where=peer.query.where, size=1000)))
+    assert [row["id"] for page in pages for row in page.rows] == ids and len(pages) == 3
+
+
 @pytest.mark.parametrize("version", ["peer", "old"])
 def test_what_changed_since_is_pulled_in_every_version(version: str, request: pytest.FixtureRequest) -> None:
     peer: Peer = request.getfixturevalue(version)
