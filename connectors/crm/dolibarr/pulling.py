@@ -21,10 +21,11 @@ from msgspec import Struct
 from connectors.crm.dolibarr.api import MOST, Api
 from connectors.crm.dolibarr.filters import either, equal, number, one_of, since
 from connectors.crm.dolibarr.objects import OPTION, THIRDPARTIES, Fields, Found, Kind, flat, kind_of
+from connectors.wire.by_id import Place, many, moment, place_of
 from hub.errors import Ambiguous, NotFound, Rejected, Unsupported
 from hub.model import Page, Query
 
-OVERLAP = dt.timedelta(days=1)
+DAY = dt.timedelta(days=1)
 CATEGORY = "category"  # in `where`: the name or id of a category
 CHANGED = ("date_modification", "datem")
 
@@ -32,13 +33,18 @@ CHANGED = ("date_modification", "datem")
 class _Walk(Struct, frozen=True):
     """One way through the records: what is asked for beside the conditions."""
 
-    mode: int = 0
+    words: Mapping[str, str] = {}
     conditions: tuple[str, ...] = ()
 
 
-ONE_WALK = (_Walk(),)
-# Of `mode`, 1 has who is a customer (also prospects), 2 who is a prospect (also customers), 3 who is neither.
-THREE_WALKS = (_Walk(1), _Walk(2, ("(t.client:=:2)",)), _Walk(3))
+class _Pull(Struct, frozen=True, kw_only=True):
+    """What one pull asks for, page after page."""
+
+    kind: Kind
+    walks: tuple[_Walk, ...]
+    conditions: tuple[str, ...]
+    reads: tuple[str, ...]
+    size: int
 
 
 class Puller:
@@ -50,47 +56,45 @@ class Puller:
     def pages(self, query: Query) -> Iterator[Page]:
         """`where` has fields with one value or a list of them, and for people `category`."""
         kind = kind_of(query.object)
-        wanted = {name: _many(value) for name, value in query.where.items() if name != CATEGORY}
-        reads = [*kind.reads, *self._phones.of(kind), *self._mails.of(kind), *self._more.of(kind), *wanted]
-        properties = list(dict.fromkeys(one for one in reads if not one.startswith(OPTION)))
-        walk, after, began = _place(query.cursor, self._now)
-        extra: dict[str, Any] = {}
-        walks: Sequence[_Walk] = ONE_WALK
-        if CATEGORY in query.where:
-            extra = {CATEGORY: self._category(kind, str(query.where[CATEGORY]))}
-            walks = THREE_WALKS if kind.name == THIRDPARTIES else ONE_WALK
-        if walk >= len(walks):
-            raise Rejected("that is a cursor of another pull")
-        changed_only = query.watermark is not None and not extra
+        wanted = {name: many(value) for name, value in query.where.items() if name != CATEGORY}
+        of_category = {CATEGORY: str(query.where[CATEGORY])} if CATEGORY in query.where else {}
+        changed_only = query.watermark is not None and not of_category
         if changed_only:
-            conditions = [since(_changed(kind), f"{_moment(str(query.watermark)) - OVERLAP:%Y%m%d}")]
+            conditions = [since(_changed(kind), f"{moment(str(query.watermark)) - DAY:%Y%m%d}")]
         else:
             conditions = [_condition(kind, name, values) for name, values in wanted.items()]
-        more = True
-        while more:
-            told = walks[walk]
-            asked = [*conditions, *told.conditions]
-            found, more = self._page(kind, asked, properties, after, query.size, {**extra, **_mode(told)})
-            if not found or not more:
-                walk, after = walk + 1, 0
-            else:
-                after = int(found[-1]["id"])
-            more = walk < len(walks)
-            rows, removed = [], []
-            for item in map(flat, found):
-                if _holds(item, wanted):
-                    rows.append({**item, **({CATEGORY: str(query.where[CATEGORY])} if extra else {})})
-                elif changed_only:
-                    removed.append(item["id"])
-            ends = None if extra else began.isoformat()
-            yield Page(rows=rows, removed=removed, cursor=f"{walk} {after} {began.isoformat()}" if more else None,
-                       watermark=None if more else ends)  # fmt: skip
+        walks = _walks(kind, self._category(kind, of_category[CATEGORY])) if of_category else (_Walk(),)
+        pull = _Pull(kind=kind, walks=walks, conditions=tuple(conditions), reads=self._reads(kind, wanted),
+                     size=max(1, min(query.size, MOST)))  # fmt: skip
+        place = place_of(query.cursor, self._now())
+        for found, behind in self._pages(pull, *_behind(place, len(walks))):
+            fitting = [item for item in found if _holds(item, wanted)]
+            gone = [item["id"] for item in found if changed_only and item not in fitting]
+            yield Page(
+                rows=[{**item, **of_category} for item in fitting],
+                removed=gone,
+                cursor=place.cursor(behind) if behind else None,
+                watermark=None if behind or of_category else place.watermark,
+            )
 
-    def _page(
-        self, kind: Kind, conditions: Sequence[str], properties: Sequence[str], after: int, size: int,
-        extra: Mapping[str, Any],
-    ) -> tuple[list[Found], bool]:  # fmt: skip
-        return self._api.page(kind, conditions, properties, after=after, size=max(1, min(size, MOST)), extra=extra)
+    def _reads(self, kind: Kind, wanted: Mapping[str, Any]) -> tuple[str, ...]:
+        reads = (*kind.reads, *self._phones.of(kind), *self._mails.of(kind), *self._more.of(kind), *wanted)
+        return tuple(dict.fromkeys(one for one in reads if not one.startswith(OPTION)))
+
+    def _pages(self, pull: _Pull, walk: int, after: int) -> Iterator[tuple[list[Found], str]]:
+        """Page by page what was found, and what the pull goes on behind; nothing with the last one."""
+        while walk < len(pull.walks):
+            told = pull.walks[walk]
+            found, more = self._api.page(
+                pull.kind,
+                [*pull.conditions, *told.conditions],
+                pull.reads,
+                after=after,
+                size=pull.size,
+                extra=told.words,
+            )
+            walk, after = (walk, int(found[-1]["id"])) if found and more else (walk + 1, 0)
+            yield [flat(item) for item in found], f"{walk}:{after}" if walk < len(pull.walks) else ""
 
     def _category(self, kind: Kind, named: str) -> str:
         """The id of the category that has this name or id."""
@@ -111,8 +115,18 @@ class Puller:
         return found[0]
 
 
-def _mode(walk: _Walk) -> dict[str, int]:
-    return {"mode": walk.mode} if walk.mode else {}
+def _walks(kind: Kind, category: str) -> tuple[_Walk, ...]:
+    """The ways to everybody in a category."""
+    words = {CATEGORY: category}
+    if kind.name != THIRDPARTIES:
+        return (_Walk(words),)
+    # 1: who is a customer (also prospects); 2: who is a prospect (also customers); 3: who is neither.
+    only_prospects = number(kind.column("client"), "=", 2)
+    return (
+        _Walk({**words, "mode": "1"}),
+        _Walk({**words, "mode": "2"}, (only_prospects,)),
+        _Walk({**words, "mode": "3"}),
+    )
 
 
 def _changed(kind: Kind) -> str:
@@ -146,23 +160,11 @@ def _alike(stored: Any, wanted: Any) -> bool:
     return stored is not None and str(stored).casefold() == str(wanted).casefold()
 
 
-def _many(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _place(cursor: str | None, now: Callable[[], dt.datetime]) -> tuple[int, int, dt.datetime]:
-    """The walk, the id to go on behind, and when the pull began."""
-    if cursor is None:
-        return 0, 0, now()
-    walk, _, rest = cursor.partition(" ")
-    after, _, began = rest.partition(" ")
-    if not walk.isdecimal() or not after.isdecimal() or int(walk) >= len(THREE_WALKS):
-        raise Rejected("that is no cursor of this connector")
-    return int(walk), int(after), _moment(began)
-
-
-def _moment(text: str) -> dt.datetime:
-    try:
-        return dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise Rejected("that is no cursor or watermark of this connector") from None
+def _behind(place: Place, walks: int) -> tuple[int, int]:
+    """The walk, and the id to go on behind. Raises Rejected."""
+    if not place.last:
+        return 0, 0
+    walk, _, after = place.last.partition(":")
+    if not (walk.isdecimal() and after.isdecimal() and place.last.isascii()) or int(walk) >= walks:
+        raise Rejected("that is no cursor of this pull")
+    return int(walk), int(after)

@@ -140,8 +140,8 @@ def test_a_condition_that_cannot_be_asked_is_refused(peer: Peer, where: Any) -> 
         pulled(peer, "contacts", where=where)
 
 
-@pytest.mark.parametrize("cursor", ["x", "0 x 2026-11-23", "9 0 2026-11-23T10:00:00+00:00", "1 0 2026-11-23T10:00:00+00:00",
-                                    "0 0 yesterday"])  # fmt: skip
+@pytest.mark.parametrize("cursor", ["x", "0:x 2026-11-23", "9:0 2026-11-23T10:00:00+00:00", "0:0 yesterday",
+                                    "1:0 2026-11-23T10:00:00+00:00", "²:0 2026-11-23"])  # fmt: skip
 def test_a_cursor_of_somebody_else_is_refused(peer: Peer, cursor: str) -> None:
     with pytest.raises(Rejected):
         pulled(peer, "contacts", where=peer.query.where, cursor=cursor)
