@@ -16,6 +16,7 @@ from werkzeug.wrappers import Request, Response
 from sandbox.frame import Faults
 from sandbox.hubspot.batches import Batches, shown
 from sandbox.hubspot.errors import Problem, rate_limited
+from sandbox.hubspot.exports import DOWNLOADS, Exports
 from sandbox.hubspot.lists import Lists
 from sandbox.hubspot.portal import Portal, Record
 from sandbox.hubspot.schema import DISPOSITIONS, Property, object_of
@@ -44,6 +45,7 @@ class Service:
         self._count = itertools.count(1)
         self._batches = Batches(portal, faults)
         self._lists = Lists(portal)
+        self.exports = Exports(portal, faults, PORTAL_ID)
 
     def end_tokens(self) -> None:
         """Every OAuth token that was given out is worth nothing any more."""
@@ -72,6 +74,11 @@ class Service:
             return self._token(request)
         if path.startswith("/contacts/"):
             return Response("<!DOCTYPE html><title>HubSpot</title>", mimetype="text/html")
+        if path.startswith(DOWNLOADS):
+            if "Authorization" in request.headers:  # where the files are, one proof is enough and two are refused
+                raise Problem(400, "Only one auth mechanism allowed", "INVALID_ARGUMENT")
+            data, kind = self.exports.download(path.removeprefix(DOWNLOADS))
+            return Response(data, content_type=kind)
         self._signed_in(request)
         self._limits()
         if _ACCOUNT.fullmatch(path):
@@ -92,6 +99,8 @@ class Service:
                 return _json(*self._batches.associations(rest, _body(request)))
             case "lists":
                 return _json(*self._lists.answer(request.method, rest, request.args, _body(request)))
+            case "exports":
+                return _json(*self.exports.answer(request.method, rest, _body(request), request.host_url))
             case "properties":
                 return self._properties(request, rest)
             case "owners":
