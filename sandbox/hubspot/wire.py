@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from werkzeug.wrappers import Request, Response
 
 from sandbox.frame import Faults
-from sandbox.hubspot.batches import Batches, shown
+from sandbox.hubspot.batches import Batches, answered, pair_shown, shown
 from sandbox.hubspot.errors import Problem, rate_limited
 from sandbox.hubspot.exports import DOWNLOADS, Exports
 from sandbox.hubspot.lists import Lists
@@ -142,7 +142,12 @@ class Service:
                 ours, theirs, number = portal.associate(object, id, object_of(other) or other, other_id)
                 spec = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": number}
                 made = {"from": {"id": ours}, "to": {"id": theirs}, "associationSpec": spec}
-                return _json({"status": "COMPLETE", "results": [made]})
+                return _json(*answered([made], [], 200))
+            case "PUT", [id, "associations", other, other_id]:
+                kind = object_of(other) or other
+                for one in _body(request):
+                    self._batches.typed(object, id, other_id, int(one["associationTypeId"]))
+                return _json(pair_shown(object, id, kind, other_id), 201)
             case "GET", [id, "associations", other]:
                 kind = object_of(other) or other
                 types = {one: portal.associations[object, id, kind, one] for one in portal.associated(object, id, kind)}
