@@ -17,10 +17,10 @@ class Pull:
 
     def __init__(
         self, *, object: Object, reads: list[str], where: Mapping[str, Any], list_id: str,
-        since: dt.datetime | None, began: str, size: int,
+        since: dt.datetime | None, began: str, size: int, left: bool = False,
     ) -> None:  # fmt: skip
         self.object, self.reads, self.where, self.list_id = object, reads, where, list_id
-        self.since, self.began, self.size = since, began, size
+        self.since, self.began, self.size, self.left = since, began, size, left
         self.shown = [name for name in reads if name not in (*MERGED, ID)]
 
     def row(self, found: Found) -> dict[str, Any]:
@@ -29,10 +29,11 @@ class Pull:
         return {**{name: properties.get(name) for name in self.shown}, "id": str(found["id"])}
 
     def page(self, rows: list[dict[str, Any]], way: str, place: str, removed: list[str] | None = None) -> Page:
-        """A page; without a place to go on from the last one, with the watermark."""
+        """A page; without a place to go on from the last one, with the watermark. Where somebody left and nobody says who,
+        there is none: the next pull is a full one."""
         if place:
             return Page(rows=rows, removed=removed or [], cursor=f"{self.began} {way} {place}")
-        return Page(rows=rows, removed=removed or [], watermark=self.began)
+        return Page(rows=rows, removed=removed or [], watermark=None if self.left else self.began)
 
     def joined(self, at: dt.datetime | None) -> bool:
         """Whether a member that joined at that moment is new since the watermark; where nobody says when, it may be."""

@@ -8,7 +8,9 @@ export (`first_load`).
 
 With a watermark come the records that changed since, those that joined the list since, and as `removed` what changed and
 is not (or no more) on the list or within the condition. A record that was deleted, or left a list without being
-changed itself, is found by a full pull only: HubSpot tells nobody. An increment of a list holds the members' ids.
+changed itself, is found by a full pull only: HubSpot tells nobody. But it tells when somebody was last taken off a list; if
+that was since, a static list's increment ends without a watermark, which makes the next pull a full one. An increment of a
+list holds the members' ids.
 
 Sources: HubSpot, "Search the CRM" (cap, index lag), "Lists" (memberships); the public specification.
 """
@@ -31,6 +33,7 @@ from hub.errors import Ambiguous, NotFound, Rejected, Unsupported
 from hub.model import Page, Query
 
 LIST = "list"
+DYNAMIC = "DYNAMIC"  # the processing type of an active list
 MEMBERS = 250  # memberships of one page
 LISTS = 500  # lists of one page of the search for one
 OVERLAP = dt.timedelta(minutes=5)  # the index of searches is behind; so long is far more than it ever was
@@ -60,7 +63,14 @@ class Puller:
             object, (*self._catalogue.told("pull_fields", object.name), *where, object.changed)
         )
         pull = Pull(
-            object=object, reads=reads, where=where, list_id=list_id, since=since, began=began, size=max(1, query.size)
+            object=object,
+            reads=reads,
+            where=where,
+            list_id=list_id,
+            since=since,
+            began=began,
+            size=max(1, query.size),
+            left=_somebody_left(listed, since),
         )
         if way in (_ALL, _LISTED) and not query.cursor and self._pays(object, listed):
             way = WAY
@@ -217,6 +227,14 @@ class Puller:
         wanted = list(ids)
         by_id = {str(one["id"]): one for one in self._rest.read(pull.object.name, wanted, pull.reads)}
         return [pull.row(by_id[id]) for id in wanted if id in by_id]
+
+
+def _somebody_left(listed: Found | None, since: dt.datetime | None) -> bool:
+    """Whether somebody was taken off a static list since: who leaves an active one has changed, and is told."""
+    if listed is None or since is None or listed.get("processingType") == DYNAMIC:
+        return False
+    at = moment((listed.get("additionalProperties") or {}).get("hs_last_record_removed_at"))
+    return at is not None and at >= since
 
 
 def _filter(name: str, told: Any) -> Found:
