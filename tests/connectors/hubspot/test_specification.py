@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hubspot_sdk import APIResponseValidationError, HubSpot
+from hubspot_sdk import APIResponseValidationError, APIStatusError, HubSpot
+from hubspot_sdk.types.shared import ErrorData
 
 from sandbox.frame import Served, serving
 from sandbox.hubspot import HubSpotSandbox
@@ -122,6 +123,17 @@ def test_an_export_is_of_the_schema(client: HubSpot, contact: str) -> None:
     with urllib.request.urlopen(told[-1].result) as file:
         assert f'"{contact}","spec@example.com"' in file.read().decode()
     assert exports.get(int(id)).record_count == len(list(client.crm.objects.generic_objects.list("contacts")))
+
+
+@pytest.mark.parametrize("fault", ["", "expired", "forbidden", "secondly", "locked"])
+def test_refusals_are_of_the_schema(served: Served, client: HubSpot, fault: str) -> None:
+    if fault:
+        served.sandbox.faults.set(fault)
+    with pytest.raises(APIStatusError) as refused:
+        client.crm.objects.generic_objects.create("calls", properties={"hs_call_status": "NOPE"}, associations=[])
+    told = ErrorData.model_validate(refused.value.body)
+    assert told.category and told.message and told.correlation_id
+    assert fault or (told.errors and told.errors[0].context == {"propertyName": ["hs_timestamp"]})
 
 
 def test_the_judge_can_say_no(served: Served, client: HubSpot) -> None:
