@@ -93,7 +93,10 @@ class Query(Struct, frozen=True, kw_only=True):
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """One page of a pull. Every row has a text `id`. `cursor` None: the last page. `removed`: ids that left the list."""
+    """One page of a pull. Every row has a text `id`. `cursor` None: the last page. `removed`: ids that left the list.
+
+    The last page's `watermark` is what the next pull asks from. None there: the system cannot tell who left (any more), and
+    the next pull is a full one, which takes off whom it does not see."""
 
     rows: list[dict[str, Any]]
     removed: list[str] = []

@@ -1,4 +1,5 @@
-"""HubSpot's CRM API as far as its documents go: objects and batches, search, associations, lists, properties, owners.
+"""HubSpot's CRM API as far as its documents go: objects and batches, search, associations, lists, exports, properties,
+owners.
 
 Answers under `/crm/v3/…` and under versions by date. Written from HubSpot's public specification and developer
 documentation; no account was at hand. One line of JSON by `patchbay sandbox hubspot --plain`.
@@ -30,6 +31,14 @@ OWN_FAULTS = {
     "shuffled": "a 207's results and errors come in another order than the inputs",
     "no_traces": "a 207's errors do not name their rows",
     "whole_batch": "a batch with one bad row is refused as a whole (400), and nothing is done",
+    "no_export_scope": "403 MISSING_SCOPES to whatever is about exports",
+    "export_slow": "an export is not complete yet",
+    "export_canceled": "an export is canceled",
+    "export_gone": "403: the account has no such export any more",
+    "export_labels": "an export's columns are the properties' labels, whatever was asked for",
+    "export_for_people": "an export's values are for people, whatever was asked for",
+    "export_escaped": "an export puts an apostrophe before a value that a spreadsheet would take for a formula",
+    "link_expired": "403: the address of an export's file is not good any more",
     "index_lag": "a search does not know what was written in the last seconds",
 }
 

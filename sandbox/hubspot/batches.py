@@ -14,7 +14,7 @@ from typing import Any
 from sandbox.frame import Faults
 from sandbox.hubspot.errors import Problem
 from sandbox.hubspot.portal import Portal, Record
-from sandbox.hubspot.schema import ASSOCIATIONS, changed_property, object_of
+from sandbox.hubspot.schema import ASSOCIATIONS, TYPE_IDS, changed_property, object_of
 
 LARGEST, MOST_PAIRS = 100, 2_000
 TRACE = "objectWriteTraceId"
@@ -58,9 +58,9 @@ class Batches:
                 found[record.id] = record
         results = [shown(object, found[id], told.get("properties")) for id in sorted(found, key=int)]
         words = "Could not get some objects, they may be deleted or not exist. Check that ids are valid."
-        gone = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": words, "context": {"ids": missing}}
-        errors = [gone] if missing else []
-        return _answer(results, errors, 200)
+        gone = Problem(404, words, "OBJECT_NOT_FOUND", context={"ids": missing})
+        errors = [gone.within()] if missing else []
+        return answered(results, errors, 200)
 
     def _written(self, object: str, verb: str, inputs: list[Told]) -> tuple[Told, int]:
         names = [(str(one.get("idProperty") or ""), str(one.get("id", "")).lower()) for one in inputs]
@@ -82,7 +82,7 @@ class Batches:
                 except Problem as problem:
                     if not halves:
                         raise
-                    errors.append(problem.envelope(trace))
+                    errors.append(problem.within(trace))
                     continue
                 by = [str(one["idProperty"])] if one.get("idProperty") else []
                 names_shown = [*(one.get("properties") or {}), *by]
@@ -95,8 +95,8 @@ class Batches:
             errors.reverse()
         if errors and self._faults.take("no_traces"):
             for error in errors:
-                error.pop("context", None)
-        return _answer(results, errors, 201 if verb == "create" else 200)
+                error["context"] = {}
+        return answered(results, errors, 201 if verb == "create" else 200)
 
     def _tried(self, object: str, verb: str, inputs: list[Told]) -> None:
         """All or none: tried on a copy first. Raises Problem."""
@@ -142,7 +142,7 @@ class Batches:
                 {"toObjectId": id, "associationTypes": [{"category": "HUBSPOT_DEFINED", "label": None, "typeId":
                     self._portal.associations[object, str(one["id"]), other, id]}]}
                 for id in self._portal.associated(object, str(one["id"]), other)]} for one in inputs]  # fmt: skip
-            return _answer(results, [], 200)
+            return answered(results, [], 200)
         if rest[3:] not in (["associate", "default"], ["create"]):
             raise Problem(404, "Not found", "OBJECT_NOT_FOUND")
         results, errors = [], []
@@ -151,11 +151,14 @@ class Batches:
             try:
                 made, there, number = self._portal.associate(object, ours, other, theirs)
             except Problem as problem:
-                errors.append(problem.envelope("") | {"context": problem.context})
+                errors.append(problem.within())
+                continue
+            if rest[3:] == ["create"]:
+                results.append(pair_shown(object, made, other, there))
                 continue
             results.append({"from": {"id": made}, "to": {"id": there}, "associationSpec": {
                 "associationCategory": "HUBSPOT_DEFINED", "associationTypeId": number}})  # fmt: skip
-        return _answer(results, errors, 200)
+        return answered(results, errors, 200)
 
     def typed(self, object: str, id: str, other_id: str, number: int) -> None:
         """An association by its type's number, as a new record brings it along."""
@@ -174,6 +177,12 @@ def shown(object: str, record: Record, names: Iterable[str] | None = None) -> To
             "archived": record.archived}  # fmt: skip
 
 
+def pair_shown(object: str, id: str, other: str, other_id: str) -> Told:
+    """Two records that an association by its type was made between."""
+    return {"fromObjectTypeId": TYPE_IDS[object], "fromObjectId": id, "toObjectTypeId": TYPE_IDS[other],
+            "toObjectId": other_id, "labels": []}  # fmt: skip
+
+
 def _inputs(told: Mapping[str, Any], most: int) -> list[Told]:
     inputs = told.get("inputs") if isinstance(told, Mapping) else None
     if not isinstance(inputs, list) or not inputs:
@@ -183,7 +192,8 @@ def _inputs(told: Mapping[str, Any], most: int) -> list[Told]:
     return inputs
 
 
-def _answer(results: list[Told], errors: list[Told], status: int) -> tuple[Told, int]:
+def answered(results: list[Told], errors: list[Told], status: int) -> tuple[Told, int]:
+    """A batch's answer."""
     at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     told: Told = {"status": "COMPLETE", "results": results, "startedAt": at, "completedAt": at}
     if not errors:

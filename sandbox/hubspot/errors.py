@@ -25,15 +25,18 @@ class Problem(Exception):
         )
         super().__init__(message)
 
-    def envelope(self, trace: str = "") -> dict[str, Any]:
-        """The body; within a 207 with the row's trace id."""
-        told: dict[str, Any] = {"status": "error", "message": self.message}
-        if not trace:
-            told["correlationId"] = str(uuid.uuid4())
-        told["category"] = self.category
+    def envelope(self) -> dict[str, Any]:
+        """The body of an answer that is no success (the specification's Error)."""
+        told: dict[str, Any] = {"status": "error", "message": self.message, "correlationId": str(uuid.uuid4()),
+                                "category": self.category}  # fmt: skip
+        return {**told, **({"context": self.context} if self.context else {}),
+                **({"errors": self.errors} if self.errors else {}), **self.more}  # fmt: skip
+
+    def within(self, trace: str = "") -> dict[str, Any]:
+        """One of a 207's errors (its StandardError), with the row's trace id where there is one."""
         context = {**self.context, **({"objectWriteTraceId": [trace]} if trace else {})}
-        return {**told, **({"context": context} if context else {}), **({"errors": self.errors} if self.errors else {}),
-                **self.more}  # fmt: skip
+        return {"status": "error", "category": self.category, "message": self.message, "context": context,
+                "errors": self.errors, "links": {}}  # fmt: skip
 
 
 def invalid(problems: Sequence[tuple[str, str, str]]) -> Problem:

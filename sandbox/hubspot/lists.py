@@ -8,6 +8,7 @@ from typing import Any
 from sandbox.hubspot.errors import Problem
 from sandbox.hubspot.portal import List, Portal
 from sandbox.hubspot.schema import TYPE_IDS, object_of
+from sandbox.hubspot.search import milliseconds
 
 LARGEST_SEARCH, LARGEST_PAGE = 500, 250
 
@@ -38,7 +39,7 @@ class Lists:
                 return {"recordsIdsAdded": new, "recordIdsRemoved": [], "recordIdsMissing": []}, 200
             case "PUT", [id, "memberships", "remove"]:
                 with self._portal.lock:
-                    gone = [str(one) for one in told if self._one(id).members.pop(str(one), None)]
+                    gone = [str(one) for one in told if self._portal.leave(self._one(id), str(one))]
                 return {"recordsIdsAdded": [], "recordIdsRemoved": gone, "recordIdsMissing": []}, 200
         raise Problem(404, "Not found", "OBJECT_NOT_FOUND")
 
@@ -55,7 +56,7 @@ class Lists:
         found = [one for one in self._portal.lists.values()
                  if words in one.name.lower() and (not ids or one.id in ids)]  # fmt: skip
         page = found[offset : offset + count]
-        return {"lists": [{**_shown(one), "additionalProperties": {"hs_list_size": str(len(one.members))}} for one in page],
+        return {"lists": [{**_shown(one), "additionalProperties": _more(one)} for one in page],
                 "total": len(found), "offset": offset + len(page), "hasMore": offset + len(page) < len(found)}  # fmt: skip
 
     def _members(self, one: List, query: Mapping[str, str]) -> dict[str, Any]:
@@ -69,6 +70,13 @@ class Lists:
         if len(ids) > limit:
             told["paging"] = {"next": {"after": ids[limit - 1], "link": f"?after={ids[limit - 1]}"}}
         return told
+
+
+def _more(one: List) -> dict[str, str]:
+    """The properties that a search for lists tells beside; what is empty is left out."""
+    left_at = milliseconds(one.left_at) if one.left_at else None
+    told = {"hs_list_size": str(len(one.members)), "hs_last_record_removed_at": f"{left_at:.0f}" if left_at else ""}
+    return {name: value for name, value in told.items() if value}
 
 
 def _shown(one: List) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class List(Struct, kw_only=True):
     object: str
     members: dict[str, str]
     processing: str = "MANUAL"
+    left_at: str = ""  # when somebody was last taken off
 
 
 class Portal:
@@ -113,7 +114,7 @@ class Portal:
                     self._unique.get((object, name), {}).pop(value.lower(), None)
             for one in self.lists.values():
                 if one.object == object:
-                    one.members.pop(record.id, None)
+                    self.leave(one, record.id)
 
     def merge(self, object: str, primary: Record, other: Record) -> Record:
         """One record of two: a new one with a new id (since 2025); both old ids give it."""
@@ -214,6 +215,14 @@ class Portal:
         """A record joins; its own change date stays, as HubSpot's does for a manual list."""
         with self.lock:
             list.members.setdefault(id, self._now())
+
+    def leave(self, list: List, id: str) -> bool:
+        """A record is taken off; its own change date stays. Whether it was on it."""
+        with self.lock:
+            if list.members.pop(id, None) is None:
+                return False
+            list.left_at = self._now()
+            return True
 
     def _now(self) -> str:
         """The moment, never the same twice."""

@@ -14,8 +14,9 @@ from urllib.parse import unquote
 from werkzeug.wrappers import Request, Response
 
 from sandbox.frame import Faults
-from sandbox.hubspot.batches import Batches, shown
+from sandbox.hubspot.batches import Batches, answered, pair_shown, shown
 from sandbox.hubspot.errors import Problem, rate_limited
+from sandbox.hubspot.exports import DOWNLOADS, Exports
 from sandbox.hubspot.lists import Lists
 from sandbox.hubspot.portal import Portal, Record
 from sandbox.hubspot.schema import DISPOSITIONS, Property, object_of
@@ -44,6 +45,7 @@ class Service:
         self._count = itertools.count(1)
         self._batches = Batches(portal, faults)
         self._lists = Lists(portal)
+        self.exports = Exports(portal, faults, PORTAL_ID)
 
     def end_tokens(self) -> None:
         """Every OAuth token that was given out is worth nothing any more."""
@@ -72,6 +74,11 @@ class Service:
             return self._token(request)
         if path.startswith("/contacts/"):
             return Response("<!DOCTYPE html><title>HubSpot</title>", mimetype="text/html")
+        if path.startswith(DOWNLOADS):
+            if "Authorization" in request.headers:  # where the files are, one proof is enough and two are refused
+                raise Problem(400, "Only one auth mechanism allowed", "INVALID_ARGUMENT")
+            data, kind = self.exports.download(path.removeprefix(DOWNLOADS))
+            return Response(data, content_type=kind)
         self._signed_in(request)
         self._limits()
         if _ACCOUNT.fullmatch(path):
@@ -92,6 +99,8 @@ class Service:
                 return _json(*self._batches.associations(rest, _body(request)))
             case "lists":
                 return _json(*self._lists.answer(request.method, rest, request.args, _body(request)))
+            case "exports":
+                return _json(*self.exports.answer(request.method, rest, _body(request), request.host_url))
             case "properties":
                 return self._properties(request, rest)
             case "owners":
@@ -133,7 +142,12 @@ class Service:
                 ours, theirs, number = portal.associate(object, id, object_of(other) or other, other_id)
                 spec = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": number}
                 made = {"from": {"id": ours}, "to": {"id": theirs}, "associationSpec": spec}
-                return _json({"status": "COMPLETE", "results": [made]})
+                return _json(*answered([made], [], 200))
+            case "PUT", [id, "associations", other, other_id]:
+                kind = object_of(other) or other
+                for one in _body(request):
+                    self._batches.typed(object, id, other_id, int(one["associationTypeId"]))
+                return _json(pair_shown(object, id, kind, other_id), 201)
             case "GET", [id, "associations", other]:
                 kind = object_of(other) or other
                 types = {one: portal.associations[object, id, kind, one] for one in portal.associated(object, id, kind)}

@@ -1,4 +1,4 @@
-"""A stand-in for SAP CRM 7.x on-premise: three SOAP services by WSDL, over sample people. Judged by zeep and by node `soap`.
+"""A stand-in for SAP CRM 7.x on-premise: four SOAP services by WSDL, over sample people. Judged by zeep and by node `soap`.
 
 The WSDLs beside this file are ours, modelled on the documented shape of SAP's enterprise services: message header with an id
 that makes a repeated creation harmless, selection by elements, a log with severities inside status 200, locks that only a
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wrappers import Request, Response
 
 from sandbox.frame import Faults
-from sandbox.sap_crm.soap import Asked, NoSoap, envelope, fault, log
+from sandbox.sap_crm.soap import FUNCTIONS, Asked, NoSoap, envelope, fault, log
 from sandbox.sap_crm.state import DOCUMENTS, ORDER, PARTNER, REPEATED, SELECTIONS, BusinessError, Row, State
 
 if TYPE_CHECKING:
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 WSDLS = "/sap/bc/srt/wsdl/"
-SERVICES = "/sap/bc/srt/xip/sap/"
+SERVICES = ("/sap/bc/srt/xip/sap/", "/sap/bc/srt/rfc/sap/")
+MEMBERS = "ZPB_TARGET_GROUP_MEMBERS"
 OWN_FAULTS: Mapping[str, str] = {
     "unauthorized": "401: the user or the password is not taken",
     "lock": "a log with severity 3 in status 200: another user holds the record, as only the text says",
     "no_authority": "a log with severity 3 in status 200: the user may not do this",
+    "no_group_authority": "a return table of type E: the user may not see this target group",
     "business_fault": "a fault with SAP's standard message in its detail; nothing is done",
     "dump": "a fault without a detail, after the work was done: a short dump on the way out",
     "xml_page": "500 with a page that is XML and no SOAP, after the work was done",
@@ -103,6 +105,8 @@ class _Web:
         return Response(text, 200, content_type="text/xml; charset=utf-8")
 
     def _done(self, asked: Asked) -> Response:
+        if (asked.namespace, asked.message) == (FUNCTIONS, MEMBERS):
+            return self._members(asked.content if isinstance(asked.content, dict) else {})
         object = next((name for name in (PARTNER, *DOCUMENTS) if asked.message.startswith(f"{name}CRM")), "")
         verb = asked.message.removeprefix(f"{object}CRM")
         content = asked.content if isinstance(asked.content, dict) else {}
@@ -129,6 +133,23 @@ class _Web:
         answer = {object: [_partner(row) if object == PARTNER else row for row in shown], "ProcessingConditions": told_of,
                   "Log": log()}  # fmt: skip
         return _soap(envelope(f"{object}CRMByElementsResponse_sync", answer))
+
+    def _members(self, content: Row) -> Response:
+        """The numbers of a target group's members, ascending; what is wrong stands in the return table."""
+        group, after = str(content.get("IV_TARGET_GROUP") or ""), str(content.get("IV_AFTER") or "")
+        answer: Row = {"ET_MEMBERS": {"item": []}, "ET_RETURN": {"item": []}}
+        with self._state.lock:
+            members = self._state.groups.get(group)
+            if members is None or self._faults.take("no_group_authority"):
+                words = (
+                    "No authorization for this target group" if members is not None else "Target group does not exist"
+                )
+                answer["ET_RETURN"]["item"] = [{"TYPE": "E", "ID": "CRM_MKTTG", "NUMBER": "001", "MESSAGE": words}]
+                members = set()
+            found = sorted(number for number in members if number > after)
+        most = int(content.get("IV_MOST") or 0) or len(found)
+        answer["ET_MEMBERS"]["item"] = [{"PARTNER": number, "CONSENT": "1"} for number in found[:most]]
+        return _soap(envelope(f"{MEMBERS}Response", answer, FUNCTIONS))
 
     def _written(self, object: str, verb: str, content: Row) -> Response:
         header = content.get("MessageHeader") or {}

@@ -15,6 +15,7 @@ from lxml import etree
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 SERVICES = "http://sap.com/xi/CRM/SE"
+FUNCTIONS = "urn:sap-com:document:sap:rfc:functions"
 SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 UTILITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 _SAFE = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
@@ -39,8 +40,9 @@ class Asked:
             raise NoSoap("no body")
         self._root = root
         name = etree.QName(inner[0])
-        if name.namespace != SERVICES:
+        if name.namespace not in (SERVICES, FUNCTIONS):
             raise NoSoap("another name space")
+        self.namespace = str(name.namespace)
         self.message = name.localname
         self.content: dict[str, Any] = _plain(inner[0])
 
@@ -60,11 +62,11 @@ class Asked:
         return hmac.compare_digest(told.text.encode(), password.encode())
 
 
-def envelope(message: str, content: Mapping[str, Any]) -> bytes:
+def envelope(message: str, content: Mapping[str, Any], namespace: str = SERVICES) -> bytes:
     """An answer: the elements in their order, lists as repeated elements, what is None left out."""
     root = etree.Element(f"{{{ENVELOPE}}}Envelope", nsmap={"soap-env": ENVELOPE})
     body = etree.SubElement(root, f"{{{ENVELOPE}}}Body")
-    _fill(etree.SubElement(body, f"{{{SERVICES}}}{message}", nsmap={"n0": SERVICES}), content)
+    _fill(etree.SubElement(body, f"{{{namespace}}}{message}", nsmap={"n0": namespace}), content)
     return bytes(etree.tostring(root, xml_declaration=True, encoding="utf-8"))
 
 

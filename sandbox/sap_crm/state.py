@@ -36,6 +36,7 @@ class State:
         self.lock = threading.RLock()
         self.partners: dict[str, Row] = {}
         self.documents: dict[str, dict[str, Row]] = {name: {} for name in DOCUMENTS}
+        self.groups: dict[str, set[str]] = {}  # by a target group's id its members' numbers
         self.confirmed: dict[str, Row] = {}  # by message id: what a creation answered
         self._numbers = {"bp": 400_000, "doc": 300_000}
         self._seed(rows, seed)
@@ -115,12 +116,15 @@ class State:
                                 CountryCode=told["country"], ExternalID=told["account_key"][:35],
                                 phones=[told["phone"]])  # fmt: skip
             companies[told["account_key"]] = {"InternalID": made["InternalID"], "FormattedName": told["name"]}
+        may_be_called = self.groups.setdefault("MAY_BE_CALLED", set())
         for told in sample.contacts[:rows]:
             company = companies.get(told.get("account"))
-            self.partner(GivenName=told["first_name"], FamilyName=told["last_name"], CountryCode=told["country"],
+            made = self.partner(GivenName=told["first_name"], FamilyName=told["last_name"], CountryCode=told["country"],
                          FormattedName=f"{told['first_name']} {told['last_name']}", ExternalID=told["contact_key"],
                          phones=[told["phone"]], mobiles=[told["mobile"]], mails=[told["email"]],
                          ContactPersonFor=[company] if company else [])  # fmt: skip
+            if told.get("consent"):
+                may_be_called.add(made["InternalID"])
 
 
 def _meets(row: Row, name: str, values: list[str]) -> bool:

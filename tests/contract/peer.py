@@ -51,7 +51,7 @@ class TakesRows(Peer, Protocol):
 
 
 class HasLists(Peer, Protocol):
-    """For `pages`."""
+    """For `pages`. With `whole` true besides: its system tells no changes of this list, every pull is a full one."""
 
     query: Query
 

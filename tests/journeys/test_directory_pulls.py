@@ -300,6 +300,8 @@ def test_small_pages_are_kept_together_and_the_newest_word_of_each_row_counts() 
     (one,) = in_batches(iter(pages), BATCH, 60)
     assert {row["id"]: row["n"] for row in one.rows} == {"1": "d", "2": "d", "3": "c", "9": None}
     assert (one.removed, one.cursor, one.watermark) == ([], None, "w")
+    (one,) = in_batches(iter([page("1", watermark="w"), page("2", cursor=None)]), BATCH, 60)
+    assert one.watermark is None  # the last page has the word
     first, last = in_batches(iter([page("1", "2"), page("2", removed=("1",), cursor=None)]), 2, 60)
     assert (len(first.rows), first.cursor, last.removed) == (2, "c", ["1"])
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -18,6 +19,7 @@ from hub.flow.delivery.deliver import Deliverer
 from hub.flow.lists.membership import Outcome
 from hub.flow.lists.runs import HubStopping, LeaseLost, ListBusy
 from hub.language.mapping import compile_mapping
+from hub.model import Page, Query
 from hub.store import lists as sql
 from hub.store.database import Store
 from hub.store.schema import deliveries, do_not_call, list_runs, own_numbers
@@ -504,6 +506,29 @@ def test_a_full_pull_is_done_when_it_is_due(store: Store, tmp_path: Path) -> Non
         conn.execute(list_runs.update().values(started_at=list_runs.c.started_at - 25 * 3600 * 1000))
     spring.lists.pull("spring")
     assert spring.crm.queries[-1].watermark is None
+
+
+def test_a_pull_that_ends_without_a_watermark_makes_the_next_one_full(
+    spring: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody left, the CRM knows, and cannot say who: the next pull sees everybody and takes off whom it does not see."""
+    full_of(spring, 7)
+    spring.lists.pull("spring")
+    del spring.crm.members["3"]  # it is told nowhere
+    told = type(spring.crm).pages
+
+    def silent(crm: Any, query: Query) -> Iterator[Page]:
+        for page in told(crm, query):
+            yield msgspec.structs.replace(page, watermark=None)
+
+    monkeypatch.setattr(type(spring.crm), "pages", silent)
+    counts = spring.lists.pull("spring")
+    assert spring.crm.queries[-1].watermark == "7" and counts.removed == 0
+    monkeypatch.undo()
+    counts = spring.lists.pull("spring")
+    assert spring.crm.queries[-1].watermark is None and counts.removed == 1
+    spring.lists.pull("spring")
+    assert spring.crm.queries[-1].watermark == "7"
 
 
 def test_a_failure_that_is_not_about_the_cursor_keeps_what_was_read(spring: Stand) -> None:

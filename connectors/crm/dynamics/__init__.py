@@ -64,6 +64,9 @@ class Dynamics:
                     "one is found by the id that a key makes.", kind="list", default=list(KEYS)),
             Setting(name="list_columns", about="The columns that a pull reads, as table.column; all where none is named.",
                     kind="list", example=["contact.firstname", "contact.mobilephone"]),
+            Setting(name="whole_lists", about="Whether a static marketing list is read whole each time: it tells nobody who "
+                    "was taken off. Without, only who joined or changed is read, and the others are seen by full_every.",
+                    kind="boolean", default=True),
             Setting(name="track_changes", about="Whether a table that is pulled whole goes by its change tracking, where "
                     "that is on. It needs the right to read the whole organisation's rows.", kind="boolean", default=True),
         ),
@@ -87,7 +90,7 @@ class Dynamics:
         self._finder = Finder(self._api, self._tables, settings, tools.country, self._links.opened)
         self._writer = Writer(self._api, self._tables, self._links.opened)
         self._puller = Puller(self._api, self._tables, settings, tools.now)
-        self._lists = marketing.Lists(self._api, self._tables, self._puller, tools.now)
+        self._lists = marketing.Lists(self._api, self._tables, self._puller, tools.now, bool(settings["whole_lists"]))
 
     def check(self) -> Identity:
         """Who the application user is (`WhoAmI`), and the server's version."""

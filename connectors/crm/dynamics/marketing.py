@@ -2,9 +2,11 @@
 
 A static list is joined by FetchXML through `listmember`; a dynamic one is its own FetchXML with our columns, order
 and pages. Pages go by the paging cookie, which comes encoded twice ("Page results using FetchXML"); without one only
-50,000 rows can be reached. Which people changed since: by `modifiedon`, and on a static list also by when they were
-put on it. Who left a dynamic list is told as removed; a static list keeps no trace of whom was taken off, so that is
-seen at the next full pull.
+50,000 rows can be reached. Which people changed since: by `modifiedon`; who left a dynamic list is told as removed.
+
+A static list keeps no trace of whom was taken off (change tracking of `listmember` would tell the id of a membership that
+is gone, and not whose it was), so it is read whole each time, 5,000 a call, and has no watermark: the hub takes off whom it
+no longer sees. With the setting `whole_lists` off only those come who changed or were put on it since.
 """
 
 from __future__ import annotations
@@ -58,8 +60,8 @@ def members_described(tables: Tables) -> Description:
 class Lists:
     """Pulls marketing lists."""
 
-    def __init__(self, api: Api, tables: Tables, puller: Puller, now: Any) -> None:
-        self._api, self._tables, self._puller, self._now = api, tables, puller, now
+    def __init__(self, api: Api, tables: Tables, puller: Puller, now: Any, whole: bool) -> None:
+        self._api, self._tables, self._puller, self._now, self._whole = api, tables, puller, now, whole
 
     def pages(self, asked: Query) -> Iterator[Page]:
         """The people of the list that `where` names."""
@@ -101,8 +103,9 @@ class Lists:
         self, chosen: MarketingList, table: Table, asked: Query, page: int, cookie: str, began: str
     ) -> Iterator[Page]:
         two_steps = bool(asked.watermark and chosen.fetch)
+        whole = self._whole and not chosen.fetch
         while True:
-            entity = self._entity(chosen, table, asked.watermark)
+            entity = self._entity(chosen, table, None if whole else asked.watermark)
             told = self._fetched(table, _fetch(entity, min(asked.size, MOST), page, cookie))
             rows = [
                 {**self._puller.row(table, row), "object": table.name, "list": chosen.name} for row in told["value"]
@@ -113,7 +116,8 @@ class Lists:
             if not more and two_steps:
                 following = {"path": "", "list": chosen.id, "began": began}
             ends = not more and not two_steps
-            yield Page(rows=rows, cursor=None if ends else json.dumps(following), watermark=began if ends else None)
+            yield Page(rows=rows, cursor=None if ends else json.dumps(following),
+                       watermark=began if ends and not whole else None)  # fmt: skip
             if not more:
                 return
 

@@ -5,7 +5,7 @@ was deleted too. Anything else: `modifiedon`; a row that changed and no longer f
 deleted one is seen at the next full pull. A marketing list: see `marketing`.
 
 A cursor is the path of the next page, so an interrupted pull goes on where it stopped. A delta link that has run out
-(seven days by default) is answered with an error, which starts a full pull.
+(seven days by default) is answered with an error, which makes the next pull a full one.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Puller:
         try:
             first = self._api.get(path, prefer)
         except (Rejected, NotFound):  # the token is too old; which code says so is not documented [K]
-            yield from self._tracked(table, asked, {})
+            yield Page(rows=[])  # without a watermark: a full pull comes next, and takes off what was deleted meanwhile
             return
         yield from self._followed(table, path, prefer, first)
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+from connectors.crm.hubspot.exports import Exports
 from connectors.crm.hubspot.fields import OWNER, description
 from connectors.crm.hubspot.finding import Finder
+from connectors.crm.hubspot.first_load import FirstLoad
 from connectors.crm.hubspot.objects import CALLS, COMPANIES, CONTACTS, OWNERS, Catalogue
 from connectors.crm.hubspot.people import NEW, SEARCH, Addresses, Owners, Records
 from connectors.crm.hubspot.pulling import Puller
@@ -64,6 +66,11 @@ class HubSpot:
                     default=[], example=["2-3465404"]),
             Setting(name="pull_fields", about="What a list pull reads beyond the usual, as object.property.", kind="list",
                     default=[], example=["contacts.consent_to_call"]),
+            Setting(name="bulk_from", about="From so many records on a first load of a list, or of all of an object, goes "
+                    "by an export (scope crm.export; unverified, so compared with what a read gives); 0: never.",
+                    kind="integer", default=20_000),
+            Setting(name="bulk_minutes", about="How long the hub waits for an export before it pulls page by page.",
+                    kind="integer", default=20),
             Setting(name="link_search", about="The path of a search; {portal}, {type} and {words} are filled in "
                     "(unverified).", default=SEARCH),
             Setting(name="link_new", about="The path of a new record; {portal}, {type} and {fields} are filled in "
@@ -85,7 +92,9 @@ class HubSpot:
         owners = Owners(self._rest, tools.now)
         records = Records(self._rest, self._catalogue, owners, self._addresses)
         self._finder = Finder(self._rest, self._catalogue, records, owners, tools.country)
-        self._puller = Puller(self._rest, self._catalogue, tools.now)
+        exports = Exports(self._rest, tools.wait, float(settings["bulk_minutes"]))
+        first = FirstLoad(self._rest, exports)
+        self._puller = Puller(self._rest, self._catalogue, first, int(settings["bulk_from"]), tools.now)
         self._writer = Writer(self._rest, self._catalogue, self._addresses.record)
 
     def check(self) -> Identity:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
-from urllib.parse import quote
+from typing import IO, Any
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import requests
@@ -19,7 +19,15 @@ from msgspec import Struct
 from connectors.crm.hubspot.errors import WHO, body_of, failed
 from connectors.wire.answers import json_of, nothing_done
 from connectors.wire.tokens import Token, Tokens, expires_in
-from hub.errors import ConfigError, ConnectorError, CredentialsRefused, Rejected, Unavailable, UnknownOutcome
+from hub.errors import (
+    ConfigError,
+    ConnectorError,
+    CredentialsRefused,
+    Rejected,
+    Unavailable,
+    UnknownOutcome,
+    Unsupported,
+)
 from hub.model import Quota
 
 BATCH = 100  # inputs of one batch/read, upsert, update, archive
@@ -134,9 +142,27 @@ class Rest:
 
     def _good(self, method: str, path: str, query: Mapping[str, str | int], body: Any = None) -> Any:
         answer = self._sent(method, path, query, body)
-        if answer.status_code not in (200, 207):
+        if answer.status_code not in (200, 202, 207):
             raise failed(answer, changes=False, day_ends=self._day_ends())
         return json_of(answer, WHO, changes=False)
+
+    def fetch(self, url: str, into: IO[bytes], most: int) -> None:
+        """A file of at most so many bytes that HubSpot keeps at an address of its own, which is as good as the file: it is
+        in no message, and our token does not go there. Raises Unavailable; Unsupported where it has more."""
+        if urlsplit(url).scheme != urlsplit(self._home).scheme:
+            raise Unavailable(f"{WHO} keeps a file at an address that is not like the API's")
+        try:
+            with self._session.get(url, stream=True) as answer:
+                kind = answer.headers.get("Content-Type", "").partition(";")[0]
+                if answer.status_code != 200 or kind == "text/html":
+                    raise Unavailable(f"where {WHO} keeps a file answers {answer.status_code} with {kind or 'no type'}")
+                for chunk in answer.iter_content(1 << 20):
+                    into.write(chunk)
+                    if into.tell() > most:
+                        raise Unsupported(f"{WHO}'s file has more than {most >> 20} MiB")
+        except OSError as error:  # of the connection or of our disk
+            raise Unavailable(f"{WHO}'s file broke off: {type(error).__name__}") from None  # its text has the address
+        into.seek(0)
 
     def change(self, path: str, body: Any) -> Answered:
         """A batch that changes something. What was refused for its values is in the answer, the rest is raised."""
@@ -181,6 +207,12 @@ class Rest:
             body["after"] = after
         told = self.ask(self.at("objects", object, "search"), body)
         return _dicts(told.get("results")), next_of(told)
+
+    def count(self, object: str) -> int:
+        """How many records there are, as a search says."""
+        told = self.ask(self.at("objects", object, "search"), {"filterGroups": [], "properties": [], "limit": 1})
+        total = told.get("total") if isinstance(told, dict) else None
+        return total if isinstance(total, int) else 0
 
     # --- sending ----------------------------------------
 

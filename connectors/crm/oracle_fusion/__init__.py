@@ -37,7 +37,8 @@ class OracleFusion:
         name="oracle_fusion",
         title="Oracle Fusion CX",
         about="Oracle Fusion Cloud Sales and Fusion Service over REST. What a setting calls unverified was taken from "
-        "Oracle's documents and not tried on a pod: compare it with the pod's own /describe.",
+        "Oracle's documents and not tried on a pod: compare it with the pod's own /describe. First loads go page by page: "
+        "Oracle's documents leave open how a bulk export ends and what its file holds.",
         family="crm",
         settings=(
             Setting(name="url", about="The pod's address.", kind="url", required=True,

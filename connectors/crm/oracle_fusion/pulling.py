@@ -1,7 +1,8 @@
 """List pulls from Fusion: by ascending id, so that a pull can go on anywhere, and what changed since a watermark.
 
 With a watermark everything that changed is read, and whoever no longer fits `where` is told as removed: Fusion itself
-keeps no list of who left. What was deleted there is found by a full pull only.
+keeps no list of who left. What was deleted there is found by a full pull only. A first load goes page by page, 500 a call:
+what Oracle documents of its bulk export (`bulkExportActivities`) leaves open how a job ends and what its file holds.
 """
 
 from __future__ import annotations

@@ -81,6 +81,9 @@ class SapC4c:
             Setting(name="server_paging", about="Pull lists by C4C's own pages of 1000 ($skiptoken) instead of by ObjectID, "
                     "for a service that cannot order by it. A record that goes meanwhile then shifts the others.",
                     kind="boolean", default=False),
+            Setting(name="whole_lists", about="Whether a target group is read whole each time: C4C tells nobody who was "
+                    "taken off. Without, only memberships that changed are read, and the others are seen by full_every.",
+                    kind="boolean", default=True),
             Setting(name="language", about="The language of labels and of SAP's messages.", default="en"),
             Setting(name="link_types", about="The technical key of each collection's deep link, as Collection=KEY. Contact, "
                     f"account and ticket are SAP's own words; the others: {UNVERIFIED}", kind="list",
@@ -122,7 +125,8 @@ class SapC4c:
         self._catalog = Catalog(self._service, self._objects, bool(settings["metadata_filter"]))
         self._finder = Finder(self._service, self._objects, tools.country, settings["hidden_statuses"], self._link)
         self._writer = Writer(self._service, self._catalog, self._objects, self._link)
-        self._puller = Puller(self._service, self._catalog, self._objects, tools.now, bool(settings["server_paging"]))
+        self._puller = Puller(self._service, self._catalog, self._objects, tools.now, bool(settings["server_paging"]),
+                              bool(settings["whole_lists"]))  # fmt: skip
 
     def check(self) -> Identity:
         """Asks for one person of each kind: proves the address, the credentials, the right to read, and that the fields are

@@ -4,6 +4,10 @@ Pages go by ObjectID (`ge`, which C4C's filters take), so a record that comes or
 setting `server_paging` by C4C's own `$skiptoken`. C4C gives 1000 rows at most. What changed is asked for by
 `EntityLastChangedOn`; a record that was deleted leaves no trace there, so a list with deletions needs a full pull now and
 then (`full_every`).
+
+Nor does a member who is taken off a target group, and a contact's own change (a new number) is none of the membership's. So
+a target group is read whole each time and has no watermark: the hub takes off whom it no longer sees. With the setting
+`whole_lists` off only the memberships come that changed since.
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+import msgspec
 
 from connectors.crm.sap_c4c.catalog import Catalog
 from connectors.crm.sap_c4c.edm import OBJECT_ID, Property
@@ -32,13 +38,17 @@ class Puller:
     """Pulls lists."""
 
     def __init__(
-        self, service: Service, catalog: Catalog, objects: Objects, now: Callable[[], dt.datetime], server_paging: bool
-    ) -> None:
+        self, service: Service, catalog: Catalog, objects: Objects, now: Callable[[], dt.datetime],
+        server_paging: bool, whole_lists: bool,
+    ) -> None:  # fmt: skip
         self._service, self._catalog, self._objects, self._now = service, catalog, objects, now
-        self._server_paging = server_paging
+        self._server_paging, self._whole = server_paging, whole_lists
 
     def pages(self, query: Query) -> Iterator[Page]:
         """One page per call, and for a target group's members one call more for the people."""
+        whole = self._whole and query.object == MEMBER
+        if whole:
+            query = msgspec.structs.replace(query, watermark=None)
         where = self._where(query)
         place = json.loads(query.cursor) if query.cursor else {}
         began = str(place.get("began") or self._now().isoformat())
@@ -54,7 +64,7 @@ class Puller:
             told = self._told(query.object, stay)
             if not place:
                 mark = (dt.datetime.fromisoformat(began) - OVERLAP).isoformat()
-                yield Page(rows=told, removed=removed, watermark=mark)
+                yield Page(rows=told, removed=removed, watermark=None if whole else mark)
                 return
             place["began"] = began
             yield Page(rows=told, removed=removed, cursor=json.dumps(place))

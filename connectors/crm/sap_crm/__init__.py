@@ -7,18 +7,19 @@ request. SAP publishes no WSDL, so names are inferred from its documentation, an
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote, urlsplit
 
 from connectors.crm.sap_crm.partners import Finder
+from connectors.crm.sap_crm.pulling import MEMBERS, Puller, members
 from connectors.crm.sap_crm.schema import description
 from connectors.crm.sap_crm.services import Services
 from connectors.crm.sap_crm.shapes import ELEMENTS, OPERATIONS, PARTNER, PARTS, WSDLS, known, shapes
 from connectors.crm.sap_crm.writing import Writer
 from hub.contract import Manifest, Setting, Tools
 from hub.errors import ConfigError
-from hub.model import Description, Identity, Lookup, Receipt, Record, Row, Target
+from hub.model import Description, Identity, Lookup, Page, Query, Receipt, Record, Row, Target
 
 START = "/sap/bc/bsp/sap/crm_ui_start/default.htm?sap-client={client}"
 INFERRED = "Inferred from SAP's documentation, not tried against a system; change it to what your WSDL says."
@@ -38,7 +39,8 @@ class SapCrm:
         "and the log with severities inside status 200. What is inferred: the names of operations and elements, the "
         "codes of "
         "texts and party roles, the texts of locks, and wildcards in a search; SAP publishes no WSDL. Take yours from "
-        "SOAMANAGER and name it here. Lists are not pulled, and nothing is deleted: a removal cancels by status.",
+        "SOAMANAGER and name it here. A target group's members are pulled by an operation of your own (members); nothing is "
+        "deleted: a removal cancels by status.",
         family="crm",
         settings=(
             Setting(name="url", about="The server's address: the ICM, or the web dispatcher before it.", kind="url",
@@ -65,6 +67,12 @@ class SapCrm:
             Setting(name="parts", about="Fields that SAP keeps in repeated elements, as Object.Name = "
                     "Element(Kind=Code).Field: "
                     f"texts by type, parties by role, references by type. {INFERRED}", kind="list", default=list(PARTS)),
+            Setting(name="members_wsdl", about="Where the WSDL of the operation is that tells a target group's members, as "
+                    "in wsdls; SAP has none of its own, so without it no list is pulled.", default="",
+                    example="/sap/bc/srt/wsdl/target_group.wsdl"),
+            Setting(name="members", about="What that operation calls things: operation, group, after and most in the "
+                    "request (both or neither: neither, and it tells all at once), partner and messages in the answer. "
+                    "The defaults are the sandbox's.", kind="list", default=list(MEMBERS)),
             Setting(name="phone_patterns", about="How a number is searched: {e164}, {digits} (without the plus) and "
                     "{tail} (its "
                     f"last seven digits) are filled in, * stands for anything. {INFERRED}", kind="list",
@@ -108,10 +116,12 @@ class SapCrm:
         self._services = Services(
             tools.session, self._home, self._shapes, tools.now, locks, user=settings["user"],
             password=settings["password"], sign_in=settings["sign_in"], endpoints=endpoints,
+            members_wsdl=str(settings["members_wsdl"] or ""),
         )  # fmt: skip
         self._types = dict(str(pair).split("=", 1) for pair in settings["link_types"] if "=" in str(pair))
         self._described: dict[str, Description] = {}
         self._finder = Finder(self._services, self._shapes, tools.country, settings["phone_patterns"], self._link)
+        self._puller = Puller(self._services, self._shapes, members(settings["members"]))
         self._writer = Writer(self._services, str(settings["removed_status"]), self._kept, self._link)
 
     def check(self) -> Identity:
@@ -140,6 +150,10 @@ class SapCrm:
         """One search for 50 rows, then a call for each row that is new or differs: SAP CRM has no batch. 200 rows take 204
         calls at most."""
         return self._writer.written(known(target.object, self._shapes), target, rows) if rows else []
+
+    def pages(self, query: Query) -> Iterator[Page]:
+        """`where: {target_group: its id}`: the group whole, one call for a page's numbers and one for each 100 partners."""
+        return self._puller.pages(query)
 
     def links(
         self, kind: Literal["open", "search", "new"], object: str, id: str = "", fields: Mapping[str, str] | None = None

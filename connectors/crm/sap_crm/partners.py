@@ -102,17 +102,6 @@ class Finder:
         return Match(field=element, value=stored_value) if same else None
 
     def _record(self, shape: Shape, id: str, row: Found, match: Match) -> Record:
-        phones = row.get("Telephone") or ()
-        fields = {name: value for name, value in row.items() if not isinstance(value, list | dict)}
-        fields |= {name: part.of(row) for name, part in shape.parts.items()}
-        if shape.object == PARTNER:
-            fields |= {
-                "TelephoneNumber": next(
-                    (one.get("NumberText") for one in phones if not one.get("MobileIndicator")), None
-                ),
-                "MobileNumber": next((one.get("NumberText") for one in phones if one.get("MobileIndicator")), None),
-                "EmailAddress": next((one.get("URI") for one in row.get("Email") or ()), None),
-            }
         company = next(iter(row.get("ContactPersonFor") or ()), None)
         return Record(
             object=shape.object,
@@ -125,8 +114,22 @@ class Finder:
             )
             if company
             else None,
-            fields=fields,
+            fields=shown(shape, row),
         )
+
+
+def shown(shape: Shape, row: Found) -> dict[str, Any]:
+    """A record's fields: its plain elements, its parts, and of a partner one number, one mobile number, one address."""
+    fields = {name: value for name, value in row.items() if not isinstance(value, list | dict)}
+    fields |= {name: part.of(row) for name, part in shape.parts.items()}
+    if shape.object == PARTNER:
+        phones = row.get("Telephone") or ()
+        fields |= {
+            "TelephoneNumber": next((one.get("NumberText") for one in phones if not one.get("MobileIndicator")), None),
+            "MobileNumber": next((one.get("NumberText") for one in phones if one.get("MobileIndicator")), None),
+            "EmailAddress": next((one.get("URI") for one in row.get("Email") or ()), None),
+        }
+    return fields
 
 
 def _title(row: Found) -> str:

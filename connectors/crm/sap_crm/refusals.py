@@ -49,6 +49,13 @@ def of_log(log: Any, locks: Sequence[re.Pattern[str]]) -> ConnectorError | None:
     return _by_text("; ".join(note for note in notes if note), locks)
 
 
+def of_messages(messages: Sequence[Any], locks: Sequence[re.Pattern[str]]) -> ConnectorError | None:
+    """What a function module's return table (BAPIRET2) says; None where it tells of no error."""
+    wrong = [str(one.get("MESSAGE") or one.get("ID") or "") for one in messages
+             if isinstance(one, Mapping) and str(one.get("TYPE") or "") in ("E", "A", "X")]  # fmt: skip
+    return _by_text("; ".join(text for text in wrong if text), locks) if wrong else None
+
+
 def of_fault(fault: SoapFault, locks: Sequence[re.Pattern[str]], *, changes: bool) -> ConnectorError:
     """What a fault says. One with a detail, or that blames the client, is SAP's own and nothing was done; any other one may
     be a dump in the middle of the work."""

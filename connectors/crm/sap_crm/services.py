@@ -11,14 +11,15 @@ from typing import Any
 
 import requests
 
-from connectors.crm.sap_crm.refusals import WHO, of_fault, of_log
+from connectors.crm.sap_crm.refusals import WHO, of_fault, of_log, of_messages
 from connectors.crm.sap_crm.shapes import Shape
 from connectors.wire.soap import Soap, SoapFailed
-from hub.errors import NotFound
+from hub.errors import NotFound, Unsupported
 
 Found = dict[str, Any]
 SELECTED = {"InclusionExclusionCode": "I", "IntervalBoundaryTypeCode": "1"}  # this value, included
 MOST_HITS = 1000
+GROUPS = "TargetGroup"  # in the setting endpoints: the service that tells a target group's members
 
 
 class Services:
@@ -36,14 +37,16 @@ class Services:
         password: str,
         sign_in: str,
         endpoints: Mapping[str, str],
+        members_wsdl: str,
     ) -> None:
         self._now, self._locks = now, locks
         basic = base64.b64encode(f"{user}:{password}".encode()).decode()
         by_token = sign_in.startswith("usernametoken")
-        self.soaps = {
-            object: Soap(
+
+        def soap(object: str, wsdl: str) -> Soap:
+            return Soap(
                 session,
-                _placed(home, shape.wsdl),
+                _placed(home, wsdl),
                 who=WHO,
                 address=_placed(home, endpoints[object]) if object in endpoints else "",
                 username=user if by_token else "",
@@ -52,8 +55,9 @@ class Services:
                 # The WSDL itself is behind basic authentication, whatever the service takes.
                 headers={"Authorization": f"Basic {basic}"},
             )
-            for object, shape in shapes.items()
-        }
+
+        self.soaps = {object: soap(object, shape.wsdl) for object, shape in shapes.items()}
+        self._groups = soap(GROUPS, members_wsdl) if members_wsdl else None
 
     def called(self, shape: Shape, verb: str, message_id: uuid.UUID | None = None, **parts: Any) -> Found:
         """The answer of an operation. Raises what the fault or the log says. With a `message_id`, twice is once."""
@@ -70,6 +74,21 @@ class Services:
             raise problem
         return told
 
+    def members(self, operation: str, told: Mapping[str, Any], messages: Sequence[str]) -> Found:
+        """The answer of the operation that tells a target group's members. Raises what the fault says, or its messages at
+        the path `messages`."""
+        if self._groups is None:
+            raise Unsupported(
+                "the connection names no service for a target group's members; see its setting members_wsdl"
+            )
+        try:
+            answer = self._groups.call(operation, changes=False, **told)
+        except SoapFailed as failed:
+            raise of_fault(failed.fault, self._locks, changes=False) from failed
+        if (problem := of_messages(at(answer, messages), self._locks)) is not None:
+            raise problem
+        return answer if isinstance(answer, dict) else {}
+
     def selected(self, shape: Shape, element: str, values: Sequence[str]) -> list[Found]:
         """The records in which `element` holds one of `values`; `*` stands for anything."""
         rows = [{**SELECTED, f"LowerBoundary{element}": value} for value in values]
@@ -82,6 +101,15 @@ class Services:
         except NotFound:  # some services call it an error that nobody was found
             return []
         return [row for row in answer.get(shape.object) or () if isinstance(row, dict)]
+
+
+def at(told: Any, path: Sequence[str]) -> list[Any]:
+    """What stands at a path of an answer; a list on the way stands for each of its items."""
+    if isinstance(told, list):
+        return [value for one in told for value in at(one, path)]
+    if not path:
+        return [told]
+    return at(told.get(path[0]), path[1:]) if isinstance(told, dict) else []
 
 
 def _placed(home: str, told: str) -> str:

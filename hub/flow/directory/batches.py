@@ -43,5 +43,5 @@ def _together(pages: Sequence[Page]) -> Page:
         for row in page.rows:
             rows[str(row["id"])] = row
             removed.discard(str(row["id"]))
-    watermark = next((page.watermark for page in reversed(pages) if page.watermark is not None), None)
-    return Page(rows=list(rows.values()), removed=sorted(removed), cursor=pages[-1].cursor, watermark=watermark)
+    last = pages[-1]
+    return Page(rows=list(rows.values()), removed=sorted(removed), cursor=last.cursor, watermark=last.watermark)

@@ -27,7 +27,7 @@ from hub.errors import ConfigError, nearest
 from hub.flow.directory.batches import in_batches
 from hub.flow.directory.rows import Entry, ReadRow, RowReader, read_rows
 from hub.flow.lists.membership import EXAMPLES, Counts
-from hub.flow.lists.runs import ListRuns, Run, RunStatus, paced, read_pages
+from hub.flow.lists.runs import ListRuns, Run, RunStatus, paced, read_pages, watermark_after
 from hub.language.directory import DirectoryObject, DirectoryPlan, read_directory
 from hub.model import Page, Query
 from hub.store import directory as sql
@@ -190,7 +190,7 @@ class DirectoryPulls:
         reached = replace(
             pull.run,
             cursor=page.cursor,
-            watermark=page.watermark or pull.run.watermark,
+            watermark=watermark_after(pull.run, page),
             counts=replace(counts, read_all=page.cursor is None),
         )
         pull.run = self._store.in_one_piece(

@@ -27,7 +27,7 @@ from hub.contract import Pages
 from hub.errors import ConfigError, nearest
 from hub.flow.lists.members import RowReader
 from hub.flow.lists.membership import Changes, Counts, Outcome
-from hub.flow.lists.runs import ListRuns, Run, RunStatus, paced, read_pages
+from hub.flow.lists.runs import ListRuns, Run, RunStatus, paced, read_pages, watermark_after
 from hub.flow.mappings import Mappings
 from hub.language.mapping import Mapping
 from hub.language.source import ListSource
@@ -222,8 +222,7 @@ class ContactLists:
             _promote(conn, name, changes, since_run=0)
 
         counts = replace(run.counts, read=run.counts.read + len(page.rows), read_all=page.cursor is None)
-        watermark = page.watermark or run.watermark
-        self._keep(pull, replace(run, cursor=page.cursor, watermark=watermark, counts=counts), decide)
+        self._keep(pull, replace(run, cursor=page.cursor, watermark=watermark_after(run, page), counts=counts), decide)
 
     def _take_unseen_off(self, pull: _Pull) -> None:
         after = ""

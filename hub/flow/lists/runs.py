@@ -202,6 +202,11 @@ def read_pages(pull: Pulling, pages: Iterator[Page], take: Callable[[Page], None
         raise
 
 
+def watermark_after(run: Run, page: Page) -> str | None:
+    """From where the next pull asks: said by the last page. Where that says nothing, the next pull is a full one."""
+    return page.watermark if page.cursor is None else run.watermark
+
+
 def _goes_on(last: Any, version: int, full: bool, now: int) -> bool:
     """Whether the last run was interrupted with something done, and is what is wanted now."""
     if last.state == "done" or last.mapping_version != version or (full and not last.full):

@@ -1,4 +1,5 @@
-"""The HubSpot sandbox, as the law of all connectors sees it: a private app on v3, an OAuth client on a version by date."""
+"""The HubSpot sandbox, as the law of all connectors sees it: a private app on v3, an OAuth client on a version by date
+that loads every list by an export at first."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ class Peer(SandboxPeer):
         if self._settings.get("client"):
             sandbox = self.sandbox
             settings = {"token": None, "client_id": sandbox.client_id, "client_secret": sandbox.client_secret,
-                        "version": "2026-03", "portal": None, **settings}  # fmt: skip
+                        "version": "2026-03", "portal": None, "bulk_from": 1, **settings}  # fmt: skip
         return super().opened(**settings)
 
     def failing(self, case: str) -> Connector:

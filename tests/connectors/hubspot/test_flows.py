@@ -9,7 +9,7 @@ import pytest
 
 from hub.model import Query
 from sandbox.frame import Served, serving
-from sandbox.hubspot import HubSpotSandbox
+from sandbox.hubspot import HubSpotSandbox, exports
 from tests.shipped import agrees, hub_of, names_of
 from tests.whole_hub import WholeHub
 
@@ -93,3 +93,24 @@ def test_what_the_list_names_is_pulled(running: WholeHub) -> None:
     wanted = {"mobilephone", "phone", "country", "consent_to_call", "do_not_call", "firstname", "lastname", "email",
               "company", "id"}  # fmt: skip
     assert wanted <= set(row) and row["consent_to_call"] == "true"
+
+
+def test_a_large_list_is_loaded_by_one_export_and_who_is_taken_off_is_taken_off(
+    running: WholeHub, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "STATES", ())  # complete at once: nobody waits here
+    connector: Any = running.hub.connections["hubspot"].connector
+    monkeypatch.setattr(connector._puller, "_bulk_from", 2)
+    portal = served.sandbox.portal
+    (listed,) = (one for one in portal.lists.values() if one.name == "May be called")
+    before = served.sandbox.faults.calls.copy()
+    first = running.hub.lists.pull("hubspot_list_to_dialer")
+    made = served.sandbox.faults.calls - before
+    assert first.read == len(listed.members) and first.sent > 1
+    assert made["POST", "/crm/v3/exports/export/async"] == 1 and not any("memberships" in path for _, path in made)
+    gone = next(one for one in listed.members if portal.one("contacts", one).properties.get("mobilephone"))
+    portal.one("contacts", gone).properties["lastmodifieddate"] = "2026-01-01T00:00:00.000Z"
+    portal.leave(listed, gone)
+    changed, full = (running.hub.lists.pull("hubspot_list_to_dialer") for _ in range(2))
+    assert changed.removed == 0 and full.removed == 1  # HubSpot tells that somebody left, and not who
+    assert full.sent == 0  # a row of an export is the row of a read

@@ -113,7 +113,8 @@ def test_a_condition_is_pulled_past_the_cap_of_a_search(peer: Peer, monkeypatch:
 
 def test_all_contacts_come_by_the_listing(peer: Peer) -> None:
     before = Counter(peer.sandbox.faults.calls)
-    pages = list(peer.connector.pages(Query(object="contacts", size=50)))
+    every: Any = peer.opened(bulk_from=0)
+    pages = list(every.pages(Query(object="contacts", size=50)))
     made = Counter(peer.sandbox.faults.calls) - before
     ids = [row["id"] for page in pages for row in page.rows]
     assert ids == [one.id for one in peer.sandbox.portal.all("contacts")] and all(method == "GET" for method, _ in made)
@@ -142,6 +143,22 @@ def test_an_increment_of_a_list_knows_who_joined_without_a_change_of_their_own(p
     query = Query(object="contacts", where=peer.query.where, watermark="2026-06-01T00:00:00+00:00")
     assert old in {row["id"] for page in peer.connector.pages(query) for row in page.rows}
     assert before not in {row["id"] for page in peer.connector.pages(query) for row in page.rows}
+
+
+def test_who_is_taken_off_a_static_list_makes_the_next_pull_a_full_one(peer: Peer) -> None:
+    portal, stays, leaves = peer.sandbox.portal, peer.member("Stays"), peer.member("Leaves")
+    watermark = list(peer.connector.pages(peer.query))[-1].watermark
+    query = Query(object="contacts", where=peer.query.where, watermark=watermark)
+    assert list(peer.connector.pages(query))[-1].watermark  # nobody left
+    portal.leave(peer.list, leaves)
+    pages = list(peer.connector.pages(query))
+    assert pages[-1].cursor is pages[-1].watermark is None  # nobody says who
+    whole = list(peer.connector.pages(peer.query))
+    assert [row["id"] for page in whole for row in page.rows] == [stays] and whole[-1].watermark
+    later = Query(object="contacts", where=peer.query.where, watermark=now().isoformat())
+    assert list(peer.connector.pages(later))[-1].watermark
+    peer.list.processing = "DYNAMIC"  # who leaves such a list has changed
+    assert list(peer.connector.pages(query))[-1].watermark
 
 
 def test_an_interrupted_increment_goes_on(peer: Peer) -> None:

@@ -269,8 +269,30 @@ def test_the_members_of_a_target_group_come_with_their_contacts(peer: Peer) -> N
     assert len(rows) == 5 and all(row["LastName"] and row["ContactID"] and "Mobile" in row for row in rows)
     assert len({row["id"] for row in rows}) == 5 and rows[0]["id"] != rows[0]["ContactID"]
     json.dumps(rows)
+    assert pages[-1].watermark is None  # C4C tells nobody who was taken off: every pull is a full one
+    changes: Any = peer.opened(whole_lists=False)
+    pages = list(changes.pages(Query(object="TargetGroupMemberCollection", where={"TargetGroupID": GROUP})))
     watermark = dt.datetime.fromisoformat(pages[-1].watermark or "")
     assert dt.timedelta(minutes=4) < dt.datetime.now(dt.UTC) - watermark < dt.timedelta(minutes=6)  # two clocks overlap
+
+
+def test_who_is_taken_off_a_target_group_and_a_contact_s_new_number(peer: Peer) -> None:
+    with serving(SapC4cSandbox(rows=5)) as served:
+        told = {"url": served.url, **served.sandbox.credentials()}
+        query = Query(object="TargetGroupMemberCollection", where={"TargetGroupID": GROUP})
+        whole, changes = built("sap_c4c", told), built("sap_c4c", told | {"whole_lists": False})
+        leaves, stays, *_ = (row for page in whole.pages(query) for row in page.rows)
+        since = msgspec.structs.replace(query, watermark=(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat())
+        state = served.sandbox.state
+        with state.lock:
+            contact = next(row for row in state.rows("ContactCollection") if row["ContactID"] == stays["ContactID"])
+            state.change(ENTITIES["Contact"], contact["ObjectID"], {"Mobile": "+34 699 000 111"}, "")
+            state.remove(ENTITIES["TargetGroupMember"], leaves["ObjectID"], "")
+        (page,) = whole.pages(since)
+        assert leaves["id"] not in {row["id"] for row in page.rows} and page.watermark is None and not page.removed
+        assert "+34 699 000 111" in {row["Mobile"] for row in page.rows}
+        (page,) = changes.pages(since)
+        assert page.rows == [] and page.removed == [] and page.watermark
 
 
 def test_a_thousand_rows_are_a_page_and_paging_by_skiptoken_gives_the_same(peer: Peer) -> None:

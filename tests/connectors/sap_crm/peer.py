@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from connectors.crm.sap_crm.keys import stored_key
+from connectors.crm.sap_crm.keys import bare_id, stored_key
 from hub.contract import Connector
-from hub.model import Row, Target
+from hub.model import Query, Row, Target
 from sandbox.sap_crm import SapCrmSandbox
+from tests.contract.given import a_number
 from tests.contract.sandbox_peer import SandboxPeer, shared
 
 VARIANTS = ("sandbox",)
@@ -27,8 +28,15 @@ class Peer(SandboxPeer):
     """Business partners and activities."""
 
     NAME, SANDBOX, UNAUTHORIZED = "sap_crm", few, "unauthorized"
-    calls_out = ("check", "find", "describe", "write")
     target = Target(object="Activity", key="ExternalReferenceID")
+    query: Query
+    whole = True  # a target group keeps no trace of who joined or left
+
+    def __init__(self, served: Any, **settings: Any) -> None:
+        super().__init__(served, members_wsdl="/sap/bc/srt/wsdl/target_group.wsdl", **settings)
+        self.group = f"G{a_number()[1:]}"
+        self.sandbox.state.groups[self.group] = set()
+        self.query = Query(object="BusinessPartner", where={"target_group": self.group})
 
     def failing(self, case: str) -> Connector:
         """As for every sandbox; an unknown outcome is that of a change: the one after the search."""
@@ -60,6 +68,14 @@ class Peer(SandboxPeer):
         return [
             row for row in rows if row["ExternalReferenceID"] == stored_key(key) and row.get("StatusCode") != CANCELLED
         ]
+
+    def member(self, name: str) -> str:
+        number = self.person(name)
+        self.sandbox.state.groups[self.group].add(number)
+        return bare_id(number)
+
+    def leave(self, id: str) -> None:
+        self.sandbox.state.groups[self.group].discard(id.zfill(10))
 
     def texts(self, key: str) -> list[str]:
         return [text["ContentText"] for row in self.documents(key) for text in row.get("Text", ())]

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from hub.config import load_config
+from hub.flow.lists.members import RowReader
+from hub.model import Query
 from hub.store.database import Store
 from tests.connectors.sap_crm.peer import Peer
 from tests.contract.given import a_mail, a_number
@@ -15,6 +17,9 @@ from tests.contract.sandbox_peer import shared
 from tests.shipped import ROOT, agrees, connected, delivered, mapping_of, names_of
 
 TO_CRM = ("sap_crm_wrap_up", "sap_crm_mail_to_service_request")
+
+
+LIST = "sap_crm_target_group_to_dialer"
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def facts(id: str, channel: str, **more: Any) -> dict[str, Any]:
 
 def test_every_example_is_right_and_none_is_forgotten() -> None:
     names = set(names_of("sap_crm"))
-    assert names == set(TO_CRM)
+    assert names == {*TO_CRM, LIST}
     for name in names:
         mapping_of("sap_crm", name)
 
@@ -59,6 +64,18 @@ def test_a_wrapped_up_call_arrives_on_its_customer_once(peer: Peer, sqlite_store
     assert (call["Description"], call["StatusCode"], call["DirectionCode"]) == ("Sale, Ada Lovelace", "E0003", "1")
     assert call["Party"] == [{"RoleCode": "00000015", "BusinessPartnerInternalID": customer}]
     assert peer.texts("softphone:call-1") == ["Wants the red one"]
+
+
+def test_a_target_group_is_a_dialer_s_list(peer: Peer) -> None:
+    mapping = mapping_of("sap_crm", LIST)
+    source = mapping.source.contact_list
+    assert source is not None
+    reader = RowReader(mapping, source, "ES", ())
+    query = Query(object=source.object, where=source.where)
+    rows = [row for page in peer.connector.pages(query) for row in page.rows]  # type: ignore[attr-defined]
+    read = {one.member: one for one in map(reader.read, rows)}
+    assert len(rows) > 2 and {one.refusal for one in read.values()} <= {None, "no number", "unusable number"}
+    assert sum(one.refusal is None and one.phone is not None for one in read.values()) > 1
 
 
 def test_a_mail_becomes_a_service_request(peer: Peer, sqlite_store: Store) -> None:

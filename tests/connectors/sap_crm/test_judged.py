@@ -93,3 +93,19 @@ def test_node_soap_creates_and_finds(served: Served, token: str) -> None:
     row = found["Activity"][0] if isinstance(found["Activity"], list) else found["Activity"]
     assert row["ID"] == created["Activity"]["ID"] and row["Description"] == "By a judge"
     assert str(refused["Log"]["MaximumLogItemSeverityCode"]) == "3"
+
+
+def test_node_soap_and_zeep_read_a_target_group_in_parts(served: Served) -> None:
+    operation, group = "ZPB_TARGET_GROUP_MEMBERS", {"IV_TARGET_GROUP": "MAY_BE_CALLED"}
+    members = client(served, "target_group").service[operation]
+    every = [one.PARTNER for one in members(**group).ET_MEMBERS.item]
+    assert every == sorted(every) and len(every) > 2
+    part = members(**group, IV_AFTER=every[0], IV_MOST=1)
+    assert [(one.PARTNER, one.CONSENT) for one in part.ET_MEMBERS.item] == [(every[1], "1")]
+    told = judged("soap_client", {
+        "wsdl": f"{served.url}{WSDLS}target_group.wsdl", **served.sandbox.credentials(), "token": "",
+        "calls": [[operation, group], [operation, {"IV_TARGET_GROUP": "NONE"}]]})  # fmt: skip
+    found, none = (one["answer"] for one in told["answers"])
+    assert [one["PARTNER"] for one in found["ET_MEMBERS"]["item"]] == every
+    wrong = none["ET_RETURN"]["item"]
+    assert (wrong[0] if isinstance(wrong, list) else wrong)["TYPE"] == "E"
