@@ -14,12 +14,10 @@ import pytest
 import structlog
 import yaml
 
+from hub.assembly import Hub
 from hub.cli import main
 from hub.config import load_config
-from hub.connections import open_connections
-from hub.contract import Describes, Links
 from hub.desk.rules import table_of
-from hub.store.database import open_store
 from sandbox.frame import serving
 from tests.contract.peer import peer_module
 from tests.ports import free_port
@@ -60,8 +58,12 @@ def served(name: str, closing: ExitStack) -> Told:
                 env[variable[1]] = str(value)
             else:  # what the sandbox makes anew at each start has to be a variable
                 assert written == str(value), f"{name}: {setting} is what the sandbox takes, or a variable"
-        for setting, written in one.items():  # further addresses of the same system
-            if (variable := VARIABLE.match(str(written))) and variable[1] not in env and "_URL:-http://127" in str(written):
+        for written in one.values():  # further addresses of the same system
+            if (
+                (variable := VARIABLE.match(str(written)))
+                and variable[1] not in env
+                and "_URL:-http://127" in str(written)
+            ):
                 env[variable[1]] = re.sub(r".*:-http://127[\d.:]+([^}]*)}.*", running.url + r"\1", str(written))
     return env
 
@@ -90,8 +92,8 @@ def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 
 def test_each_has_its_mappings_and_its_table() -> None:
-    assert NAMES == sorted(folder.name for folder in MAPPINGS.iterdir())
-    assert NAMES == sorted(file.stem for file in (CONNECTIONS / "screen_pop").glob("*.yaml"))
+    assert sorted(folder.name for folder in MAPPINGS.iterdir()) == NAMES
+    assert sorted(file.stem for file in (CONNECTIONS / "screen_pop").glob("*.yaml")) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -109,20 +111,20 @@ def test_as_it_stands_it_agrees_with_its_sandbox(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_screen_pop_table_names_what_its_crm_has(name: str, tried: Callable[[str], Told]) -> None:
+def test_it_signs_in_pulls_its_list_and_pops_what_its_crm_has(name: str, tried: Callable[[str], Told]) -> None:
     config = load_config(tried(name))
-    table = table_of(config)
-    store = open_store(config.database_url)
-    try:
-        connections = open_connections(config, store)
+    with Hub(config) as hub:
+        hub.mappings.refresh()
+        for pulled in hub.lists.names():
+            counts = hub.lists.pull(pulled, simulate=True)
+            assert counts.sent, f"{pulled}: nobody may be called: {counts.left_out}"
+        table = table_of(config)
+        assert table.connections
         for one in table.connections:
-            crm: Any = connections[one].connector
-            assert isinstance(crm, Describes) and isinstance(crm, Links)
-            known = {*crm.objects(), *connections[one].manifest.people}
+            crm: Any = hub.connections[one].connector
+            assert crm.check().user
             assert table.new_object in crm.manifest.people
             for rule in table.rules:
-                assert set(rule.order) <= known, f"{rule.word}: {rule.order}"
+                assert set(rule.order) <= {*crm.objects()}, f"{rule.word}: {rule.order}"
             new = crm.links("new", table.new_object, fields=dict.fromkeys(table.new_fields, "+34612345678"))
             assert "34612345678" in new
-    finally:
-        store.close()
