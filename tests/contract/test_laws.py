@@ -50,7 +50,9 @@ def test_is_named(module: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(_named()))
 def test_is_installed(name: str) -> None:
-    assert name in connector_names(), f"pyproject.toml names {name}, but it is not installed yet: run `make .venv/.test`"
+    assert name in connector_names(), (
+        f"pyproject.toml names {name}, but it is not installed yet: run `make .venv/.test`"
+    )
 
 
 @pytest.mark.parametrize("name", connector_names())
