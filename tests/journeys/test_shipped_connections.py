@@ -114,7 +114,8 @@ def test_as_it_stands_it_agrees_with_its_sandbox(
 def test_it_signs_in_pulls_its_list_and_pops_what_its_crm_has(name: str, tried: Callable[[str], Told]) -> None:
     config = load_config(tried(name))
     with Hub(config) as hub:
-        hub.mappings.refresh()
+        hub.mappings.publish_files(config.mappings)
+        assert len(hub.mappings.all()) == len(list((MAPPINGS / name).glob("*.yaml")))
         for pulled in hub.lists.names():
             counts = hub.lists.pull(pulled, simulate=True)
             assert counts.sent, f"{pulled}: nobody may be called: {counts.left_out}"
