@@ -14,6 +14,7 @@ import requests
 
 from hub.errors import Unavailable, UnknownOutcome
 
+MOST_VALUES = 4_000_000  # in one answer; each takes some sixty bytes of memory, also where it is two letters on the wire
 LONGEST_WAIT = 86_400.0  # seconds; who asks for more than a day does not mean it
 
 
@@ -33,11 +34,20 @@ def lost(changes: bool) -> type[Unavailable]:
 
 def parsed(text: bytes | str) -> Any:
     """JSON as RFC 8259 has it. Raises ValueError for what is none: a page, half an answer, `NaN`, a number that no float
-    holds, or nesting that is deeper than anybody means."""
+    holds, nesting that is deeper than anybody means, or more values than memory should hold."""
+    if len(text) > MOST_VALUES and _values_of(text) > MOST_VALUES:
+        raise ValueError("too many values")
     try:
         return json.loads(text, parse_constant=_no_number, parse_float=_finite)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _values_of(text: bytes | str) -> int:
+    """How many values it has at most."""
+    if isinstance(text, str):
+        return sum(map(text.count, ",[{"))
+    return sum(map(text.count, (b",", b"[", b"{")))
 
 
 def _no_number(word: str) -> float:

@@ -35,6 +35,7 @@ HOSTILE = {
     "too large": b'{"a": 1e999}',
     "too long": b'{"a": ' + b"9" * 5000 + b"}",
     "no text": b"\xff\xfe\x00{",
+    "crowded": b"[" + b"[]," * 2_100_000 + b"0]",
     "half": b'{"a": [1, 2',
 }
 
