@@ -16,6 +16,8 @@ from structlog.typing import Processor
 from hub.errors import ConfigError, nearest
 
 FORMS = ("console", "json")
+# What it says of a value that is not by the schema is a traceback with the value in it; the error that we raise says enough.
+SILENT = ("zeep",)
 QUIET = ("apscheduler", "alembic", "sqlalchemy", "urllib3", "werkzeug", "uvicorn")
 
 
@@ -53,3 +55,5 @@ def set_up_logs(env: Mapping[str, str]) -> None:
     root.setLevel(logging.INFO)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

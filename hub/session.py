@@ -9,7 +9,8 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +19,16 @@ from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    DecodeError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
 from urllib3.util.connection import create_connection
 
 from hub.config import ConnectionConfig
@@ -27,6 +37,7 @@ from hub.errors import Unavailable, UnknownOutcome
 CONNECT_SECONDS = 10.0
 MOST_REDIRECTS = 5
 LARGEST_ANSWER = 64 << 20
+MOST_TIMES = 10  # an answer that comes piece by piece may take so many times as long as one that does not begin
 READS = ("GET", "HEAD", "OPTIONS")
 
 # Where a cloud's own secrets are served; some of these are neither link-local nor private.
@@ -37,6 +48,10 @@ METADATA = frozenset(
 
 class AddressRefused(OSError):
     """The hub does not speak to this address."""
+
+
+class AnswerTooSlow(requests.RequestException):
+    """The answer comes, and does not end."""
 
 
 class AnswerTooLarge(requests.RequestException):
@@ -80,7 +95,8 @@ class _Session(requests.Session):
         self._connection = connection.name
         self._on_request = on_request
         self._timeout = (min(CONNECT_SECONDS, connection.timeout_seconds), connection.timeout_seconds)
-        adapter = _GuardedAdapter(connection.private_network, max(10, 2 * connection.concurrency))
+        self._longest = MOST_TIMES * connection.timeout_seconds
+        adapter = _GuardedAdapter(connection.private_network, max(10, 2 * connection.concurrency), self._longest)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
@@ -118,6 +134,8 @@ class _Session(requests.Session):
             return Unavailable(f"{host} cannot be reached: {_cause(error)}")
         if isinstance(error, AnswerTooLarge):
             what = f"{host} answered more than {LARGEST_ANSWER >> 20} MiB"
+        elif isinstance(error, AnswerTooSlow):
+            what = f"{host} did not end its answer in {self._longest:g} s"
         elif isinstance(error, requests.Timeout):
             what = f"{host} did not answer in {self._timeout[1]:g} s"
         else:
@@ -167,10 +185,11 @@ def _cause(error: requests.RequestException) -> str:
 
 
 class _GuardedAdapter(HTTPAdapter):
-    """Connects only to addresses that it has looked at itself, and takes in no more than LARGEST_ANSWER."""
+    """Connects only to addresses that it has looked at itself, and takes in no more than LARGEST_ANSWER, for no longer than
+    `longest` seconds."""
 
-    def __init__(self, private_network: bool, connections: int) -> None:
-        self._private_network = private_network
+    def __init__(self, private_network: bool, connections: int, longest: float) -> None:
+        self._private_network, self._longest = private_network, longest
         super().__init__(pool_maxsize=connections, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
@@ -180,19 +199,37 @@ class _GuardedAdapter(HTTPAdapter):
     def send(self, request: PreparedRequest, stream: bool = False, *args: Any, **kwargs: Any) -> Response:
         response = super().send(request, True, *args, **kwargs)
         if not stream:
-            _take_in(response, request)
+            _take_in(response, request, self._longest)
         return response
 
 
-def _take_in(response: Response, request: PreparedRequest) -> None:
-    taken = bytearray()
-    for chunk in response.iter_content(1 << 16):
-        taken += chunk
+def _take_in(response: Response, request: PreparedRequest, longest: float) -> None:
+    taken, until = bytearray(), time.monotonic() + longest
+    for piece in _pieces(response):
+        taken += piece
         if len(taken) > LARGEST_ANSWER:
             response.close()
             raise AnswerTooLarge(request=request)
+        if time.monotonic() > until:
+            response.close()
+            raise AnswerTooSlow(request=request)
     response._content = bytes(taken)
     response._content_consumed = True  # type: ignore[attr-defined]
+
+
+def _pieces(response: Response) -> Iterator[bytes]:
+    """As requests itself reads, but each piece when it comes: a piece that has to be full is waited for without an end."""
+    try:
+        while piece := response.raw.read1(1 << 16, decode_content=True):
+            yield piece
+    except ProtocolError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+    except DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(error) from error
+    except ReadTimeoutError as error:
+        raise requests.exceptions.ReadTimeout(error) from error
+    except SSLError as error:
+        raise requests.exceptions.SSLError(error) from error
 
 
 def _guarded_pools(private_network: bool) -> dict[str, Any]:

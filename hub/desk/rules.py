@@ -179,12 +179,15 @@ class _Reader:
         records = told.get("records") or []
         if not isinstance(records, list):
             self.fail((*path, "given", "records"), "records has to be a list")
-        candidates = tuple(self.candidate((*path, "given", "records", i), r) for i, r in enumerate(records))
+        # An account is named by its id alone; which object it is, the company among the records says.
+        companies = (str(r.get("object")) for r in records if isinstance(r, dict) and r.get("company") is True)
+        company = next(companies, "account")
+        candidates = tuple(self.candidate((*path, "given", "records", i), r, company) for i, r in enumerate(records))
         about = self.text((*path, "about"), one.get("about", ""))
         agent = self.text((*path, "given", "agent"), told.get("agent", ""))
         return Example(about, agent, candidates, expect, self.document.line(path))
 
-    def candidate(self, path: tuple[Step, ...], given: Any) -> Candidate:
+    def candidate(self, path: tuple[Step, ...], given: Any, company: str) -> Candidate:
         words = ("connection", "object", "id", "account", "company", "owner", "open_cases", "last_contact", "created",
                  "updated", "by")  # fmt: skip
         told = self.mapping(path, given, words)
@@ -196,7 +199,7 @@ class _Reader:
             object=self.text((*path, "object"), told["object"]),
             id=self.text((*path, "id"), told["id"]),
             title="",
-            account=Account(object="account", id=account, title="") if account else None,
+            account=Account(object=company, id=account, title="") if account else None,
             owner=self.text((*path, "owner"), told.get("owner", "")) or None,
             open_cases=told.get("open_cases"),
             last_contact_at=self.moment((*path, "last_contact"), told.get("last_contact")),

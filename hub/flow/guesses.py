@@ -51,7 +51,8 @@ def converted(fact: Fact, one: Field) -> list[str]:
 
 
 def chosen(fact: Fact, one: Field, path: str, example: Mapping[str, object]) -> Guess | None:
-    """A table from the fact's words to the picklist's, as far as they are alike; the rest is the first value, to decide."""
+    """A table from the fact's words to the picklist's, as far as they are alike; the rest is to decide: nothing, or the
+    first value where one is required."""
     if one.type == "boolean":
         return _flag(fact, one, path, example)
     table = {word: value for word, called in fact.words.items() if (value := nearest_value(one, called)) is not None}
@@ -63,7 +64,10 @@ def chosen(fact: Fact, one: Field, path: str, example: Mapping[str, object]) -> 
             return Guess(path, given)
         return Guess(f"{{ from: {path}, choose: {flow(table)} }}", given)
     rest = ", ".join(word for word in fact.words if word not in table)
-    words = f"{{ from: {path}, choose: {flow(table)}, otherwise: {quoted(one.picklist[0])} }}"
+    if one.required:
+        words = f"{{ from: {path}, choose: {flow(table)}, otherwise: {quoted(one.picklist[0])} }}"
+    else:  # nothing is better than a sale that nobody made
+        words = f"{{ from: {path}, choose: {flow(table | {word: None for word in fact.words if word not in table})} }}"
     return Guess(words, given, f"decide what {rest} should be")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from hub.connections import Connections
 from hub.contract import Finds
 from hub.errors import ConnectorError, PatchbayError
+from hub.flow.delivery.calls import unpaced
 from hub.language.mapping import Mapping, Rendered
 from hub.model import Record
 from hub.store.database import Store
@@ -59,7 +61,7 @@ def preview(mapping: Mapping, facts: MappingOf[str, Any], connections: Connectio
             if name in facts:
                 continue
             try:
-                answers = target.connector.find(lookups) if lookups else []
+                answers = unpaced(partial(target.connector.find, lookups)) if lookups else []
             except ConnectorError as error:
                 silent[name] = f"{target.name}: {error}"
                 continue

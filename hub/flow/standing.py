@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from hub.clock import now
 from hub.connections import Connection
 from hub.errors import ConnectorError, CredentialsRefused
 from hub.flow import alerts
-from hub.flow.delivery.calls import called
+from hub.flow.delivery.calls import called, unpaced
 from hub.model import Identity
 from hub.store import credentials
 from hub.store.alerts import CREDENTIALS, Trouble
@@ -48,7 +49,8 @@ class Standings:
         """
         connector: Any = connection.connector
         try:
-            identity: Identity = connector.check() if for_person else called(connection, connector.check, INTERACTIVE)
+            ask: Callable[[], Identity] = connector.check
+            identity = unpaced(ask) if for_person else called(connection, ask, INTERACTIVE)
         except CredentialsRefused as error:
             self.refused(connection.name, error)
             raise

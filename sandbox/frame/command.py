@@ -19,9 +19,9 @@ def run(
 ) -> None:
     """Serve what `make` makes until told to end. `make` is given the options: `seed` and `rows`."""
     parser = argparse.ArgumentParser(prog=f"patchbay sandbox {name}", description=about)
-    parser.add_argument("--port", type=int, default=0, help="the port on loopback; 0 takes a free one")
+    parser.add_argument("--port", type=_port, default=0, help="the port on loopback; 0 takes a free one")
     parser.add_argument("--plain", action="store_true", help="HTTP instead of TLS")
-    parser.add_argument("--rows", type=int, default=200, help="how many sample people there are")
+    parser.add_argument("--rows", type=_count, default=200, help="how many sample people there are")
     parser.add_argument("--seed", type=int, default=1, help="which sample people")
     told = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -30,3 +30,15 @@ def run(
         print(json.dumps(served.told()), flush=True)
         while os.getppid() == parent:
             time.sleep(0.5)
+
+
+def _port(text: str) -> int:
+    if (port := int(text)) not in range(65_536):
+        raise argparse.ArgumentTypeError(f"a port is from 0 to 65535, not {port}")
+    return port
+
+
+def _count(text: str) -> int:
+    if (count := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"there are {count} of nothing")
+    return count

@@ -179,6 +179,7 @@ class Records:
                 "RawWorkPhoneNumber": row.get("phone"), "RawMobileNumber": row.get("mobile"), "Country": row["country"],
                 "AccountPartyId": accounts.get(row.get("account") or ""), "PhoneConsent_c": row.get("consent"),
                 "DoNotCallFlag": bool(row.get("do_not_call")),
+                "PreferredContactMethod": "PHONE" if row.get("mobile") or row.get("phone") else "EMAIL",
                 "OwnerEmailAddress": row.get("owner"),
             }  # fmt: skip
             self.create(SCHEMA["contacts"], payload)

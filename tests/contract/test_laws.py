@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hub.contract import VERBS, capabilities
 from hub.installed import GROUP, connector_class, connector_names
 
 ROOT = Path(connectors.__file__).parent
+FAMILIES = ("crm", "platform", "mailbox")
 MAY_IMPORT = ("hub.contract", "hub.model", "hub.errors", "hub.clock", "hub.phone")
 # The embedded CRM's vendor is the hub's own store.
 STORE_OF = {"embedded": "hub.store.crm"}
@@ -22,6 +24,35 @@ SECRET_WORDS = ("password", "secret", "token", "api_key", "private_key")
 
 def test_found_by_entry_point() -> None:
     assert set(connector_names()) >= {"embedded", "softphone", "tryton", "webhook"}
+
+
+def _named() -> dict[str, str]:
+    told = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())
+    found: dict[str, str] = told["project"]["entry-points"][GROUP]
+    return found
+
+
+def _written() -> list[str]:
+    """The modules of `connectors/<family>/`, one for each connector."""
+    places = [place for family in FAMILIES for place in (ROOT / family).glob("[!_]*")]
+    return sorted(
+        f"connectors.{place.parent.name}.{place.stem}"
+        for place in places
+        if place.suffix == ".py" or (place / "__init__.py").exists()
+    )
+
+
+@pytest.mark.parametrize("module", _written())
+def test_is_named(module: str) -> None:
+    named = [value.partition(":")[0] for value in _named().values()]
+    assert module in named, f'pyproject.toml does not name {module}: a line under [project.entry-points."{GROUP}"]'
+
+
+@pytest.mark.parametrize("name", sorted(_named()))
+def test_is_installed(name: str) -> None:
+    assert name in connector_names(), (
+        f"pyproject.toml names {name}, but it is not installed yet: run `make .venv/.test`"
+    )
 
 
 @pytest.mark.parametrize("name", connector_names())

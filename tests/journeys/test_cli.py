@@ -17,8 +17,10 @@ import pytest
 import requests
 import structlog
 
+from connectors.crm.embedded import EmbeddedCrm
 from hub.cli import main
 from hub.flow.alerts import clear_alerts, raise_alert
+from hub.model import Identity
 from hub.store import read_back
 from hub.store.alerts import Trouble
 from hub.store.database import open_store
@@ -258,6 +260,15 @@ def test_deliveries_are_listed_shown_and_replayed(patchbay: Say, env: dict[str, 
     assert "rejected" in shown
     assert "1 wait to go out again" in patchbay("deliveries", "replay", id)[0]
     assert "0 wait" in patchbay("deliveries", "replay", "--state", "parked")[0]
+
+
+def test_a_connector_that_breaks_is_one_line(patchbay: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: EmbeddedCrm) -> Identity:
+        raise KeyError("identity")
+
+    monkeypatch.setattr(EmbeddedCrm, "check", broken)
+    _, err = patchbay("connection", "check", "crm", code=1)
+    assert "crm: connector_broke: the connector broke: KeyError at test_cli.py:" in err and "Traceback" not in err
 
 
 def test_connections_are_checked(patchbay: Say) -> None:

@@ -410,6 +410,16 @@ def test_a_crm_that_fails_in_the_middle_is_asked_from_there_the_next_time(spring
     assert [query.cursor for query in spring.crm.queries] == [None, "7/3"]
 
 
+def test_a_list_whose_pages_have_no_end_is_left(spring: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    def again(query: Query) -> Iterator[Page]:
+        for _ in range(100):
+            yield Page(rows=[{"id": "1", "phone": "612345601", "country": "ES", "consent": True}], cursor="more")
+
+    monkeypatch.setattr(spring.crm, "pages", again)
+    with pytest.raises(Unavailable, match="the same page of the list again and again"):
+        spring.lists.pull("spring")
+
+
 def test_an_incremental_pull_that_fails_goes_on_with_its_watermark(spring: Stand) -> None:
     full_of(spring, 2)
     spring.lists.pull("spring")

@@ -158,7 +158,7 @@ def test_a_picklist_that_knows_only_some_of_the_words_is_to_be_decided() -> None
     kinds = Field(name="Channel", type="picklist", picklist=("Other", "Phone Call", "E-mail"))
     made, _ = drafted(TASK[1], kinds)
     assert lines(made)["Channel"] == (
-        '{ from: interaction.channel, choose: { voice: "Phone Call", email: "E-mail", task: Other }, otherwise: Other } '
+        '{ from: interaction.channel, choose: { voice: "Phone Call", email: "E-mail", task: Other, chat: null, sms: null } } '
         "# decide what chat, sms should be"
     )
 
@@ -183,7 +183,7 @@ def test_what_would_not_pass_check_is_no_draft() -> None:
 
 def test_a_text_that_takes_only_some_words_is_chosen_like_a_picklist() -> None:
     either = Field(name="X", required=True, picklist=("a", "b"))
-    made, _ = drafted(TASK[1], Field(name="Channel", picklist=("Call",), max_length=9), either)
+    made, _ = drafted(TASK[1], Field(name="Channel", picklist=("Call",), max_length=9, required=True), either)
     assert lines(made)["Channel"].startswith("{ from: interaction.channel, choose: { voice: Call }, otherwise: Call }")
     assert lines(made)["X"].startswith("{ value: a }")
 

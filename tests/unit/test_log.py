@@ -62,3 +62,9 @@ def test_libraries_speak_only_when_something_is_wrong(capsys: pytest.CaptureFixt
 def test_an_unknown_form_is_refused() -> None:
     with pytest.raises(ConfigError, match='one of console, json, not "jsom", did you mean "json"'):
         set_up_logs({"PATCHBAY_LOG": "jsom"})
+
+
+def test_a_value_that_is_not_by_the_schema_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs({"PATCHBAY_LOG": "json"})
+    logging.getLogger("zeep.xsd.types.simple").exception("Error during xml -> python translation")
+    assert capsys.readouterr().err == ""

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from sandbox.frame.command import run
 from tests.hub_process import PATCHBAY, ROOT
 
 SANDBOXES = {entry.name: entry.value for entry in entry_points(group="patchbay.sandboxes")}
@@ -40,3 +41,10 @@ def test_one_is_ready_trusted_and_ended(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
         process.stdout.close()
+
+
+@pytest.mark.parametrize("wrong", [["--port", "99999"], ["--port", "-1"], ["--rows", "-5"], ["--port", "many"]])
+def test_what_cannot_be_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("acme", "", lambda told: pytest.fail(f"{told} was taken"), wrong)
+    assert ended.value.code == 2 and wrong[0] in capsys.readouterr().err

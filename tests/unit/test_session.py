@@ -76,6 +76,18 @@ class Odd(BaseHTTPRequestHandler):
     def _large(self, rest: str) -> None:
         self._answer(body=b"x" * 4000)
 
+    def _drip(self, rest: str) -> None:
+        self.send_response(200)
+        chunked = rest == "chunked"
+        self.send_header(*(("Transfer-Encoding", "chunked") if chunked else ("Content-Length", "1000000")))
+        self.end_headers()
+        while not LET_GO.wait(0.02):
+            try:
+                self.wfile.write(b"1\r\nx\r\n" if chunked else b"x")
+            except OSError:
+                break
+        self.close_connection = True
+
     def _bomb(self, rest: str) -> None:
         self._answer(body=gzip.compress(b"x" * 4000), Content_Encoding="gzip")
 
@@ -267,6 +279,15 @@ def test_an_answer_is_only_so_large(server: str, monkeypatch: pytest.MonkeyPatch
         with pytest.raises(UnknownOutcome):
             opened().post(f"{server}/{path}")
     assert len(opened().get(f"{server}/large", stream=True).raw.read()) == 4000
+
+
+@pytest.mark.parametrize("how", ["whole", "chunked"])
+def test_an_answer_that_drips_has_an_end(server: str, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    monkeypatch.setattr(session_module, "MOST_TIMES", 0.2)
+    with pytest.raises(Unavailable, match=r"did not end its answer in 0\.2 s$"):
+        opened(timeout=1.0).get(f"{server}/drip/{how}")
+    with pytest.raises(UnknownOutcome):
+        opened(timeout=1.0).post(f"{server}/drip/{how}")
 
 
 def test_requests_are_counted(server: str) -> None:

@@ -22,6 +22,7 @@ from connectors.crm.dynamics.tables import Tables
 from connectors.crm.dynamics.writing import Writer
 from connectors.wire.tokens import Tokens
 from hub.contract import Manifest, Setting, Tools
+from hub.errors import Unavailable
 from hub.model import Description, Identity, Lookup, Page, Query, Receipt, Record, Row, Target
 
 
@@ -96,8 +97,10 @@ class Dynamics:
         """Who the application user is (`WhoAmI`), and the server's version."""
         who = self._api.get("WhoAmI")
         version = self._api.get("RetrieveVersion()").get("Version", "")
-        user = self._api.get(f"systemusers({who['UserId']})?$select=fullname,domainname")
-        name = user.get("fullname") or user.get("domainname") or who["UserId"]
+        if not (id := who.get("UserId")):
+            raise Unavailable("Dataverse does not say who we are")
+        user = self._api.get(f"systemusers({id})?$select=fullname,domainname")
+        name = user.get("fullname") or user.get("domainname") or id
         return Identity(user=str(name), system=f"Dynamics 365, {self._api.url}", version=str(version),
                         expires_at=self._sign_in.expires_at())  # fmt: skip
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 import requests
 
 from connectors.crm.dynamics.errors import failure
-from connectors.wire.answers import lost, nothing_done, retry_after
+from connectors.wire.answers import lost, nothing_done, parsed, retry_after
 from connectors.wire.odata_batch import ChangeSet, Part, Reply, decoded, encoded
 from connectors.wire.tokens import Tokens
 from hub.errors import ConnectorError, CredentialsRefused, Throttled, Unavailable
@@ -168,7 +168,7 @@ def query(**options: str) -> str:
 
 def _object(body: bytes, answer: requests.Response | None = None) -> dict[str, Any]:
     try:
-        told = json.loads(body)
+        told = parsed(body)
     except ValueError as error:
         kind = (answer.headers.get("Content-Type", "") if answer else "").partition(";")[0] or "no type"
         raise Unavailable(f"Dataverse answers with {kind} that cannot be read as JSON") from error

@@ -6,7 +6,6 @@ meanings (a record is there already, or its version is another one), so the code
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
@@ -109,7 +108,7 @@ def readable(message: str) -> str:
 
 def _said(body: bytes) -> tuple[str, str]:
     try:
-        error = json.loads(body)["error"]
+        error = answers.parsed(body)["error"]
         return str(error.get("code", "")).lower(), str(error.get("message", ""))
     except (ValueError, TypeError, KeyError, AttributeError):
         return "", ""

@@ -31,6 +31,8 @@ class SignIn:
     def token(self) -> Token:
         """A new token. Raises CredentialsRefused where the application or its secret is not taken."""
         settings = self._settings
+        if not settings["authority"].lower().startswith("https://"):  # msal's own rule, in words that help
+            raise CredentialsRefused(f"{WHO} signs in over TLS alone: the setting authority has to begin with https://")
         try:
             with nothing_done():
                 application = msal.ConfidentialClientApplication(

@@ -9,13 +9,12 @@ of a proxy before it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import requests
 
-from connectors.wire.answers import lost, retry_after
+from connectors.wire.answers import lost, parsed, retry_after
 from connectors.wire.discreet import discreet
 from hub.errors import (
     Ambiguous,
@@ -98,6 +97,6 @@ def _candidates(answer: requests.Response) -> list[dict[str, Any]]:
 
 def _json(answer: requests.Response) -> Any:
     try:
-        return json.loads(answer.content)
+        return parsed(answer.content)
     except ValueError:
         return None

@@ -8,14 +8,13 @@ specification (StandardError); HubSpot's own Node client for what a 429 means by
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import requests
 
-from connectors.wire.answers import lost, retry_after
+from connectors.wire.answers import lost, parsed, retry_after
 from connectors.wire.discreet import discreet
 from hub.errors import (
     ConnectorError,
@@ -67,7 +66,7 @@ _LISTED = re.compile(r"\[\{.*\}\]", re.DOTALL)
 def body_of(answer: requests.Response) -> dict[str, Any]:
     """The envelope; empty where the body is none of HubSpot's."""
     try:
-        body = json.loads(answer.content)
+        body = parsed(answer.content)
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
@@ -132,7 +131,7 @@ def _details(told: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     listed = _LISTED.search(str(told.get("message", ""))[:100_000])
     if listed and not found:
         try:
-            inside = json.loads(listed[0])
+            inside = parsed(listed[0])
         except ValueError:
             inside = []
         found = [(str(one["name"]), str(one.get("error", "")), str(one.get("message", "")))

@@ -19,6 +19,7 @@ SEARCH = "/contacts/{portal}/objects/{type}/views/all/list?query={words}"
 NEW = "/contacts/{portal}/objects/{type}/views/all/list?createNewObject={type}&{fields}"
 KEPT = dt.timedelta(minutes=10)  # for so long nobody asks again for an owner who is not known
 OWNERS_PAGE = 500
+MOST_OWNER_PAGES = 100  # of an answer that has no end
 
 
 class Addresses:
@@ -76,7 +77,7 @@ class Owners:
             return
         found: dict[str, Found] = {}
         after = ""
-        while True:
+        for _ in range(MOST_OWNER_PAGES):
             query: dict[str, str | int] = {"limit": OWNERS_PAGE, **({"after": after} if after else {})}
             try:
                 told = self._rest.get(self._rest.at(OWNERS), **query)

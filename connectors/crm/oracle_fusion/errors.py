@@ -7,7 +7,6 @@ numbers are those of ADF Business Components (JBO-…), as far as they concern a
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import requests
 from msgspec import Struct
 
-from connectors.wire.answers import lost, retry_after
+from connectors.wire.answers import lost, parsed, retry_after
 from connectors.wire.discreet import discreet
 from hub.errors import (
     ConnectorError,
@@ -92,7 +91,7 @@ def problems(answer: requests.Response) -> list[Problem]:
     if "html" in answer.headers.get("Content-Type", ""):
         return []
     try:
-        body = json.loads(answer.content)
+        body = parsed(answer.content)
     except ValueError:
         line = answer.content.decode("utf-8", "replace")
         return [Problem(text=line, code=_code(line), row=_row(line))] if line.strip() else []

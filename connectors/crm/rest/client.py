@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +10,7 @@ import requests
 from msgspec import structs
 
 from connectors.crm.rest.calls import Call, Made
-from connectors.wire.answers import json_of, lost, nothing_done, retry_after
+from connectors.wire.answers import json_of, lost, nothing_done, parsed, retry_after
 from connectors.wire.profiled.asking import ANSWER, Answer, Nothing
 from connectors.wire.profiled.failures import Failures
 from connectors.wire.profiled.pieces import body_of
@@ -193,7 +192,7 @@ def _plain(answer: requests.Response) -> dict[str, str]:
 
 def _readable(answer: requests.Response) -> Any:
     try:
-        return json.loads(answer.content)
+        return parsed(answer.content)
     except ValueError:
         return None
 

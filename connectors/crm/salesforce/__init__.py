@@ -115,7 +115,9 @@ class Salesforce:
 
     def check(self) -> Identity:
         """Who the token is. Two calls: the API's root tells the identity's address, which ends in organisation and user."""
-        *_, organisation, user = str(self._rest.read(self._rest.data).get("identity") or "//").split("/")
+        root = self._rest.read(self._rest.data)
+        identity = root.get("identity") if isinstance(root, dict) else None
+        *_, organisation, user = f"//{identity or '/'}".split("/")
         found = self._rest.query(select(["Username"], "User", among("Id", [user]))) if is_id(user) else []
         return Identity(
             user=str(found[0]["Username"] if found else user or "unknown"),

@@ -17,7 +17,7 @@ import requests
 from msgspec import Struct
 
 from connectors.crm.salesforce.errors import failure, told_in
-from connectors.wire.answers import json_of, lost, moment, nothing_done, retry_after
+from connectors.wire.answers import json_of, lost, moment, nothing_done, parsed, retry_after
 from connectors.wire.tokens import Token, Tokens
 from hub.errors import ConnectorError, CredentialsRefused, Unavailable
 from hub.model import Quota
@@ -136,13 +136,18 @@ class Rest:
         return [(int(part["httpStatusCode"]), part["body"]) for part in told]
 
     def _all(self, page: Any) -> Iterator[Found]:
+        seen: set[str] = set()
         while True:
             if not isinstance(page, dict) or not isinstance(page.get("records"), list):
                 raise Unavailable("the answer to a query has no records")
             yield from map(plain, page["records"])
             if page.get("done", True):
                 return
-            page = self.read(str(page["nextRecordsUrl"]))
+            following = str(page.get("nextRecordsUrl") or "")
+            if not following or following in seen:
+                raise Unavailable("Salesforce names no next page, or the same again and again")
+            seen.add(following)
+            page = self.read(following)
 
     def _checked(self, answer: requests.Response, changes: bool) -> requests.Response:
         if there := moment(answer.headers.get("Date", "")):
@@ -157,7 +162,7 @@ class Rest:
         if 301 <= status < 400:
             raise Unavailable(f"Salesforce's address answers {status}: somebody's sign-in page, perhaps")
         try:
-            body = answer.json()
+            body = parsed(answer.content)
         except ValueError:
             body = None  # a gateway's page
         raise failure(told_in(body), status, changes=changes, retry_after=retry_after(answer))

@@ -6,7 +6,6 @@ same session (SAP note 3048103), which the hub's session keeps. Integration user
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ import requests
 
 from connectors.crm.sap_c4c.refusals import WHO, failure
 from connectors.crm.sap_c4c.signing_in import SignIn
-from connectors.wire.answers import json_of, lost, nothing_done, retry_after
+from connectors.wire.answers import json_of, lost, nothing_done, parsed, retry_after
 from connectors.wire.odata_batch import ChangeSet, Part, Reply, decoded, encoded
 from hub.errors import ConnectorError, Rejected, Throttled, Unavailable
 
@@ -184,7 +183,7 @@ def _read(reply: Reply) -> list[Found]:
 
 def body_of(reply: Reply) -> Any:
     """What stands in `d` of one part's answer. Raises ValueError where it cannot be read."""
-    return _d(json.loads(reply.body)) if reply.body.strip() else {}
+    return _d(parsed(reply.body)) if reply.body.strip() else {}
 
 
 def rows_of(told: Any) -> list[Found]:

@@ -6,7 +6,6 @@ errors come with status 500 and an OData error; what such an answer says was not
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from lxml import etree
 from msgspec import Struct
 
-from connectors.wire.answers import lost
+from connectors.wire.answers import lost, parsed
 from hub.errors import (
     ConnectorError,
     CredentialsRefused,
@@ -89,7 +88,7 @@ def odata_error(body: bytes) -> Told | None:
     start = body.lstrip()[:1]
     if start == b"{":
         try:
-            told = json.loads(body)
+            told = parsed(body)
         except ValueError:
             return None
         error = told.get("error") if isinstance(told, dict) else None

@@ -58,6 +58,9 @@ SQLITE: Mapping[str, type[ConnectorError]] = {
     "SQLITE_CONSTRAINT": Rejected, "SQLITE_MISMATCH": Rejected, "SQLITE_TOOBIG": Rejected, "SQLITE_ERROR": Rejected,
 }  # fmt: skip
 _COLUMN = re.compile(r'column "([^"]+)"|failed: \w+\.(\w+)')
+_UNREACHED = re.compile(
+    r"connection refused|timeout expired|could not translate host name|no route to host|network is unreachable"
+    r"|unable to open database file|database \S+ does not exist", re.IGNORECASE)  # fmt: skip
 _NAMED = re.compile(r"\b(?:row|fields)\.(\w+)")
 _LISTS = ("values", "tails")
 
@@ -198,6 +201,8 @@ class Database:
             return lost(True)("the CRM's database broke off while it kept a row")
         if kind is None:  # no state: it was never reached, or its driver does not say
             refused = re.search(r"password|authentication|access denied|role .* does not exist", words, re.IGNORECASE)
+            if not refused and (why := _UNREACHED.search(str(original))):
+                return Unavailable(f"the CRM's database cannot be reached: {why[0].lower()}")
             return (CredentialsRefused if refused else Unavailable)(f"the CRM's database refuses: {_shown(error)}")
         what = f"the CRM's database refuses: {_shown(error)} ({state})"
         return Rejected(what, _columns(words)) if kind is Rejected else kind(what)

@@ -62,11 +62,17 @@ def called(connection: Connection, call: Callable[[], R], lane: int = WRAP_UPS) 
     """What `call` gives, counted for `lane` and paced. Raises nothing but ConnectorErrors."""
     try:
         with connection.budget.call(lane):
-            return call()
-    except ConnectorError:
-        raise
+            return unpaced(call)
     except BudgetSpent as spent:
         raise spent_error(connection, spent) from None
+
+
+def unpaced(call: Callable[[], R]) -> R:
+    """What `call` gives, at once and whatever calls are left. Raises nothing but ConnectorErrors, and BudgetSpent."""
+    try:
+        return call()
+    except (ConnectorError, BudgetSpent):
+        raise
     except Exception as error:  # a bug in a connector must neither lose rows nor stop the others
         raise ConnectorBroke(f"the connector broke: {type(error).__name__} at {_place(error)}") from error
 

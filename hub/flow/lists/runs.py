@@ -16,7 +16,7 @@ from msgspec import Struct
 from hub.budget import LISTS, BudgetSpent
 from hub.clock import from_ms, now_ms
 from hub.connections import Connection
-from hub.errors import ConnectorError, PatchbayError, Then
+from hub.errors import ConnectorError, PatchbayError, Then, Unavailable
 from hub.flow.delivery.calls import spent_error
 from hub.flow.lists.membership import Counts
 from hub.model import Page
@@ -173,8 +173,9 @@ class ListRuns:
 
 
 def paced(connection: Connection, pages: Iterator[Page]) -> Iterator[Page]:
-    """The pages, each as a call of the lists' lane. Raises LaneSpent where the rest of the day is kept for others."""
-    going = True
+    """The pages, each as a call of the lists' lane. Raises LaneSpent where the rest of the day is kept for others, and
+    Unavailable where the same page comes again and again: such a list has no end."""
+    going, last = True, None
     while going:
         try:
             with connection.budget.call(LISTS):
@@ -182,6 +183,9 @@ def paced(connection: Connection, pages: Iterator[Page]) -> Iterator[Page]:
         except BudgetSpent as spent:
             raise spent_error(connection, spent) from None
         if page is not None:
+            if last is not None and page.cursor is not None and (page.cursor, page.rows) == (last.cursor, last.rows):
+                raise Unavailable(f"{connection.name} gives the same page of the list again and again")
+            last = page
             yield page
         going = page is not None and page.cursor is not None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Blueprint
@@ -12,6 +13,7 @@ from marshmallow.validate import Length
 from hub import model
 from hub.contract import Finds
 from hub.errors import NotFound, nearest
+from hub.flow.delivery.calls import unpaced
 from hub.model import Lookup, LookupBy
 from hub.phone import e164
 from hub.web.api.endpoint import endpoint
@@ -92,7 +94,8 @@ def records(connection: str, object: str, query: dict[str, Any]) -> Any:
     if by == "phone":
         value = e164(value, hub.config.country) or value
     try:
-        found = there.connector.find([Lookup(object, by, value, query["key_field"])])
+        lookups = [Lookup(object, by, value, query["key_field"])]
+        found = unpaced(partial(there.connector.find, lookups))
     except NotFound as error:  # the object: a record that is not there is no error
         raise not_found(str(error)) from None
     return {"records": found[0]}

@@ -158,6 +158,8 @@ def test_a_wrong_secret_and_a_wrong_tenant(peer: Peer) -> None:
         peer.opened(tenant="nobody").check()  # type: ignore[attr-defined]
     with pytest.raises(CredentialsRefused, match="client_secret"):
         peer.opened(client_secret="").check()  # type: ignore[attr-defined]
+    with pytest.raises(CredentialsRefused, match="authority has to begin with https://"):
+        peer.opened(authority="http://127.0.0.1:8443").check()  # type: ignore[attr-defined]
     peer.sandbox.faults.set("secret_refused")
     with pytest.raises(CredentialsRefused):
         peer.opened().check()  # type: ignore[attr-defined]

@@ -7,12 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from connectors.crm.dynamics.fields import id_for
-from hub.config import load_config
 from hub.flow.agreement import list_disagreements
 from hub.store.database import Store
 from tests.connectors.dynamics.peer import Peer
 from tests.contract.given import a_mail, a_number
-from tests.shipped import ROOT, agrees, connected, delivered, mapping_of, names_of
+from tests.shipped import agrees, connected, delivered, mapping_of, names_of
 
 NAMES = names_of("dynamics")
 WRAP_UP = mapping_of("dynamics", "dynamics_wrap_up_to_phonecall")
@@ -106,10 +105,3 @@ def test_the_list_of_the_example_is_there(peer: Peer) -> None:
     source = mapping_of("dynamics", "dynamics_list_to_dialer").source.contact_list
     assert source is not None
     assert peer.sandbox.rows("list", listname=source.where["list"])
-
-
-def test_the_example_connection_is_read_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = load_config(
-        {"PATCHBAY_CONFIG": str(ROOT / "config" / "examples" / "dynamics.yaml"), "DYNAMICS_CLIENT_SECRET": "x"}
-    )
-    assert set(config.connections) == {"dynamics"}

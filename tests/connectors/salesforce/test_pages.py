@@ -211,6 +211,16 @@ def test_a_cursor_lost_within_one_answer_is_told(bench: Bench, monkeypatch: pyte
         rows_of(bench, query)
 
 
+def test_a_query_whose_pages_have_no_end_is_left(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.sandbox, "page", 2)
+    query = members(bench, 5)
+    turned = bench.sandbox._more
+    monkeypatch.setattr(bench.sandbox, "_more", lambda cursor, word, base: {
+        **turned(cursor, word, base), "done": False, "nextRecordsUrl": f"{base}/{word}/{cursor}"})  # fmt: skip
+    with pytest.raises(Unavailable, match="the same again and again"):
+        rows_of(bench, query)
+
+
 def peak(bench: Bench, query: Query) -> int:
     connector = bench.opened(**OFTEN)
     list(

@@ -23,6 +23,7 @@ from hub.model import Lookup, Row, Target
 from tests.connectors.sql.peer import CRMS, Peer, opened
 from tests.contract.given import a_key, a_number
 from tests.contract.scenario_files import built
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -221,3 +222,11 @@ def test_a_wrong_profile_is_one_line_with_its_place(
     with pytest.raises(ConfigError) as failed:
         in_sqlite(tmp_path, SQLITE.replace(wrong, right, 1))
     assert said in str(failed.value) and f"crm.yaml:{line}:" in str(failed.value)
+
+
+def test_a_database_that_is_not_there_says_so() -> None:
+    url = f"postgresql://patchbay:secret@127.0.0.1:{free_port()}/crm"
+    connector: Any = built("sql", {"database": url, "profile": str(CRMS / "in_house_sql.yaml")})
+    with pytest.raises(Unavailable, match=r"cannot be reached: connection refused") as failed:
+        connector.check()
+    assert "secret" not in str(failed.value)
