@@ -17,7 +17,7 @@ from sandbox.siebel.searchspec import MOMENTS, Wrong, moment, predicate
 Record = dict[str, Any]
 USER, ROW_ID = "PATCHBAY", "1-PBAY1"
 COUNTRY = "ES"  # of the locale that this server runs in
-LIST = "Spring campaign"
+LIST, LIST_ID = "Spring campaign", "1-1A2B3"
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -74,8 +74,8 @@ class Records:
         with self.lock:
             return self._stored[component.path].get(id)
 
-    def insert(self, component: Component, told: Mapping[str, Any], parent: str = "") -> Record:
-        """A new record. Its row id is the server's own, whatever was told. Raises Problem."""
+    def insert(self, component: Component, told: Mapping[str, Any], parent: str = "", *, id: str = "") -> Record:
+        """A new record. Its row id is the server's own, whatever was told, but for a seed's `id`. Raises Problem."""
         with self.lock:
             values = self._checked(component, told)
             for field in component.fields:
@@ -83,7 +83,7 @@ class Records:
                     raise Problem(500, f"'{field.name}' is a required field. Please enter a value for the field.",
                                   "SBL-DAT-00498")  # fmt: skip
             self._next += 1
-            id, now = f"1-{_base36(self._next)}", _now()
+            id, now = id or f"1-{_base36(self._next)}", _now()
             record: Record = {field.name: "" for field in component.fields}
             record |= {**values, "Id": id, "Created": now, "Created By": ROW_ID, "Updated": now, "Updated By": ROW_ID,
                        "Mod Id": "0", "Conflict Id": "0"}  # fmt: skip
@@ -189,10 +189,10 @@ class Records:
             self.update(contact, record, {"Person UId": record["Id"]})
         lists = COMPONENTS["List Mgmt/List Mgmt Lists"]
         members = COMPONENTS["List Mgmt/List Mgmt Lists/{key}/List Mgmt Prospective Contact"]
-        self.list_id = self.insert(lists, {"Name": LIST})["Id"]
+        self.insert(lists, {"Name": LIST}, id=LIST_ID)
         for row in made.leads[: max(1, rows // 5)]:
             self.insert(prospect, _person(row))
-            self.insert(members, _person(row), self.list_id)
+            self.insert(members, _person(row), LIST_ID)
 
 
 def _person(row: Mapping[str, Any]) -> Record:

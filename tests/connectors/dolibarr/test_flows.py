@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from hub.config import load_config
 from hub.model import Query
 from sandbox.dolibarr import DolibarrSandbox
 from sandbox.frame import Served, serving
-from tests.shipped import ROOT, agrees, hub_of, names_of
+from tests.shipped import agrees, hub_of, names_of
 from tests.whole_hub import WholeHub
 
 NAMES = names_of("dolibarr")
@@ -98,9 +97,3 @@ def test_what_the_list_names_is_pulled(running: WholeHub) -> None:
     wanted = {"phone_mobile", "phone_pro", "phone_perso", "country_code", "options_consent", "options_donotcall",
               "firstname", "lastname", "email", "socname", "id"}  # fmt: skip
     assert wanted <= set(row)
-
-
-def test_the_example_connection_is_read_as_it_stands() -> None:
-    file = ROOT / "config" / "examples" / "dolibarr.yaml"
-    config = load_config({"PATCHBAY_CONFIG": str(file), "DOLIBARR_API_KEY": "x"})
-    assert set(config.connections) == {"dolibarr"}
