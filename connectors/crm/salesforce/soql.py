@@ -54,7 +54,7 @@ def id_18(id: str) -> str:
 
 def searchable(values: Iterable[str]) -> list[str]:
     """The values that a key, an address or a name can be at all."""
-    return [value for value in dict.fromkeys(values) if 0 < len(value) <= LONGEST_KEY and value.isprintable()]
+    return [value for value in dict.fromkeys(values) if 0 < len(value) <= LONGEST_KEY and "\0" not in value]
 
 
 def field_name(name: str) -> str:
