@@ -12,7 +12,7 @@ from connectors.crm.salesforce.soql import LONGEST_SEARCH, fitting, forms, searc
 from hub.errors import Rejected, Unsupported
 from hub.model import PERSON, Lookup, Query, Row, Target
 from tests.connectors.salesforce.bench import Bench
-from tests.contract.given import HOSTILE, a_mail, a_number
+from tests.contract.given import a_mail, a_number
 
 
 def by_phone(bench: Bench, number: str, object: str = PERSON, **settings: object) -> list[tuple[str, str]]:
@@ -161,19 +161,6 @@ def test_whoever_shares_a_number_has_open_cases_or_not(bench: Bench) -> None:
     (found,) = bench.connector.find([Lookup(PERSON, "phone", number)])
     told = {record.id: (record.open_cases, record.last_contact_at) for record in found}
     assert told == {first: (0, dt.datetime(2026, 11, 20, tzinfo=dt.UTC)), second: (1, None)}
-
-
-@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
-def test_nothing_that_is_asked_for_ends_a_query(bench: Bench, value: str) -> None:
-    id = bench.contact(Email="real@example.com", Phone="+34600111222")
-    key = f"{value[:60].strip()} key"
-    bench.org.update("Contact", id, {"Legacy_Id__c": key[:40]})
-    asked = [Lookup(PERSON, "phone", f"{value}612345678"), Lookup(PERSON, "email", f"{value[:30]}@example.com"),
-             Lookup("Contact", "key", key[:40], key_field="Legacy_Id__c"),
-             Lookup("Contact", "key", f"{key}' OR Id != '")]  # fmt: skip
-    _, mails, mine, injected = bench.connector.find(asked)
-    assert list(mails) == [] and list(injected) == []
-    assert [record.id for record in mine] == ([id] if key[:40].isprintable() else [])
 
 
 @pytest.mark.parametrize(
