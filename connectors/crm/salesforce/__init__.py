@@ -21,6 +21,7 @@ from connectors.crm.salesforce.rest import Rest
 from connectors.crm.salesforce.sign_in import WAYS, missing, sign_in
 from connectors.crm.salesforce.soql import among, is_id, select
 from connectors.crm.salesforce.writing import BY_ID, MOST, Writer
+from connectors.wire.numbers import FORMS
 from connectors.wire.tokens import Tokens
 from hub.contract import Manifest, Setting, Tools
 from hub.errors import ConfigError
@@ -28,7 +29,6 @@ from hub.model import Description, Identity, Lookup, Page, Query, Receipt, Recor
 
 BULK_ABOVE = 2_000  # rows: below, collections are quicker and hardly more calls
 FALLBACKS = ("recent", "all", "off")
-FORMS = ("national", "dialled", "international")
 
 
 class Salesforce:

@@ -33,7 +33,6 @@ from connectors.crm.salesforce.soql import (
     ends_so,
     field_name,
     fitting,
-    forms,
     id_18,
     in_pieces,
     is_id,
@@ -42,6 +41,7 @@ from connectors.crm.salesforce.soql import (
     searchable,
     select,
 )
+from connectors.wire.numbers import forms
 from hub.errors import ConnectorError, NotFound, Unavailable, Unsupported
 from hub.model import PERSON, Lookup, Match, Record
 

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import phonenumbers
 from simple_salesforce.format import format_soql, quote_soql_value
 
 from hub import phone
@@ -110,27 +109,6 @@ def ends_so(fields: Sequence[str], number: str) -> str:
 
 
 # --- search words ----------------------------------------
-
-
-def forms(number: str, wanted: Sequence[str]) -> list[str]:
-    """A number as people write it into a CRM, in digits only: the search index leaves the rest out.
-
-    `national` is the number without its country (`612345678`), `dialled` with the trunk zero where the country has one
-    (`0142685300`), `international` with the country (`34612345678`).
-    """
-    digits = phone.digits(number)
-    if not number.startswith("+"):
-        return [digits] if 2 <= len(digits) <= 20 else []
-    try:
-        parsed = phonenumbers.parse(number, None)
-    except phonenumbers.NumberParseException:
-        return []
-    ways = {
-        "national": phonenumbers.national_significant_number(parsed),
-        "dialled": phone.digits(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)),
-        "international": digits,
-    }
-    return list(dict.fromkeys(ways[way] for way in wanted if len(ways[way]) >= 2))
 
 
 def search(words: Sequence[str], scope: str, returning: str) -> str:

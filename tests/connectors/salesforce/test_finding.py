@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from connectors.crm.salesforce.soql import LONGEST_SEARCH, fitting, forms, search
+from connectors.crm.salesforce.soql import LONGEST_SEARCH, fitting, search
+from connectors.wire.numbers import forms
 from hub.errors import Rejected, Unsupported
 from hub.model import PERSON, Lookup, Query, Row, Target
 from tests.connectors.salesforce.bench import Bench
