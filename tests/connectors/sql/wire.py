@@ -26,6 +26,7 @@ class Wire:
         self.cut = ""  # of what inserts: before statement, before commit, after commit
         self.refusal: tuple[str, str] | None = None  # SQLSTATE and message
         self.times = 0
+        self.after = 0  # how many inserts pass before anything is cut
         self._open: list[socket.socket] = []
 
     @contextlib.contextmanager
@@ -70,20 +71,24 @@ class Wire:
             if client in ready:
                 if not (told := client.recv(1 << 16)):
                     return
-                written = written or b"INSERT" in told
-                if b"INSERT" in told and self._takes(lambda: self.cut == "before statement"):
+                if b"INSERT" in told:
+                    written, self.after = True, self.after - 1
+                if b"INSERT" in told and self._takes(lambda: self._cuts("before statement")):
                     return
                 committed = written and b"COMMIT" in told
-                if committed and self._takes(lambda: self.cut == "before commit"):
+                if committed and self._takes(lambda: self._cuts("before commit")):
                     return
                 server.sendall(told)
             if server in ready:
                 if not (told := server.recv(1 << 16)):
                     return
-                if committed and self._takes(lambda: self.cut == "after commit"):
+                if committed and self._takes(lambda: self._cuts("after commit")):
                     return
                 written, committed = written and not committed, False
                 client.sendall(told)
+
+    def _cuts(self, where: str) -> bool:
+        return self.cut == where and self.after < 0
 
     def _takes(self, met: Callable[[], bool]) -> bool:
         if not self.times or not met():
