@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from connectors.crm.espocrm.api import Api, Found
-from hub.errors import ConfigError, Rejected, Unsupported
+from hub.errors import ConfigError, Unsupported
 
 CONTACT, LEAD, ACCOUNT, USER, TARGET_LIST = "Contact", "Lead", "Account", "User", "TargetList"
 PEOPLE = (CONTACT, LEAD, ACCOUNT)
@@ -99,11 +99,3 @@ def wire_moment(value: dt.datetime) -> str:
     """A moment as EspoCRM reads it. One without a zone is UTC."""
     at = value.astimezone(dt.UTC) if value.tzinfo else value
     return at.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def told_moment(text: str) -> dt.datetime:
-    """A moment of our own cursors and watermarks. Raises Rejected."""
-    try:
-        return dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise Rejected("that is no cursor or watermark of this connector") from None

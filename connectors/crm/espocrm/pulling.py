@@ -21,13 +21,12 @@ from connectors.crm.espocrm.entities import (
     READS,
     TARGET_LIST,
     Fields,
-    told_moment,
     wire_moment,
 )
+from connectors.wire.by_id import many, moment, place_of
 from hub.errors import Ambiguous, NotFound, Rejected, Unsupported
 from hub.model import Page, Query
 
-OVERLAP = dt.timedelta(minutes=5)  # two clocks and a long transaction
 LIST = "targetList"  # in `where`: the name or id of a target list
 ID = "id"
 
@@ -43,7 +42,7 @@ class Puller:
     def pages(self, query: Query) -> Iterator[Page]:
         """`where` has attributes with one value or a list of them, and for people `targetList`."""
         entity = query.object
-        wanted = {name: _many(value) for name, value in query.where.items() if name != LIST}
+        wanted = {name: many(value) for name, value in query.where.items() if name != LIST}
         fields = list(dict.fromkeys((*READS.get(entity, ALWAYS), *self._phones.of(entity), *self._mails.of(entity),
                                      *self._more.of(entity), *wanted)))  # fmt: skip
         if LIST in query.where:
@@ -54,21 +53,21 @@ class Puller:
     # --- an entity type ----------------------------------------
 
     def _records(self, query: Query, wanted: Mapping[str, list[Any]], fields: Sequence[str]) -> Iterator[Page]:
-        after, began = _place(query.cursor, self._now)
+        place = place_of(query.cursor, self._now())
         if query.watermark is None:
             where = _conditions(wanted)
         else:
-            where = [condition("greaterThanOrEquals", "modifiedAt", wire_moment(told_moment(query.watermark)))]
-        for found, last in self._pages(quote(query.object, safe=""), where, fields, after, query.size):
+            where = [condition("greaterThanOrEquals", "modifiedAt", wire_moment(moment(query.watermark)))]
+        for found, last in self._pages(quote(query.object, safe=""), where, fields, place.last, query.size):
             rows, removed = [], []
             for item in found:
                 if query.watermark is None or _holds(item, wanted):
                     rows.append(_row(item))
                 else:
                     removed.append(str(item[ID]))
-            end = None if last else f"{found[-1][ID]} {began.isoformat()}"
+            end = None if last else place.cursor(found[-1][ID])
             yield Page(rows=rows, removed=removed, cursor=end,
-                       watermark=(began - OVERLAP).isoformat() if last else None)  # fmt: skip
+                       watermark=place.watermark if last else None)  # fmt: skip
 
     # --- a target list ----------------------------------------
 
@@ -76,10 +75,10 @@ class Puller:
         link = LINKS_OF_LIST.get(query.object)
         if link is None:
             raise Unsupported(f"a target list holds {', '.join(LINKS_OF_LIST)}, and no {query.object}")
-        after, began = _place(query.cursor, self._now)
+        place = place_of(query.cursor, self._now())
         path = f"{TARGET_LIST}/{quote(self._list(str(query.where[LIST])), safe='')}/{link}"
-        for found, last in self._pages(path, _conditions(wanted), fields, after, query.size):
-            end = None if last else f"{found[-1][ID]} {began.isoformat()}"
+        for found, last in self._pages(path, _conditions(wanted), fields, place.last, query.size):
+            end = None if last else place.cursor(found[-1][ID])
             yield Page(rows=[{**_row(item), LIST: str(query.where[LIST])} for item in found], cursor=end)
 
     def _list(self, named: str) -> str:
@@ -133,14 +132,3 @@ def _alike(stored: Any, wanted: Any) -> bool:
 
 def _row(item: Found) -> dict[str, Any]:
     return {**item, ID: str(item[ID])}
-
-
-def _many(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _place(cursor: str | None, now: Callable[[], dt.datetime]) -> tuple[str, dt.datetime]:
-    if cursor is None:
-        return "", now()
-    last, _, began = cursor.partition(" ")
-    return last, told_moment(began)

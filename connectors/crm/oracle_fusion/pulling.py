@@ -13,11 +13,9 @@ from typing import Any
 from connectors.crm.oracle_fusion.query import both, either, equals, fits
 from connectors.crm.oracle_fusion.resources import UPDATED, Catalogue
 from connectors.crm.oracle_fusion.rest import EMPTY_PAGES, PAGE, Rest
+from connectors.wire.by_id import many, moment, number_of, place_of
 from hub.errors import Rejected, Unavailable
 from hub.model import Page, Query
-
-# Two clocks and a long transaction: what changed this long before a pull began is read again by the next one.
-OVERLAP = dt.timedelta(minutes=5)
 
 
 class Puller:
@@ -35,12 +33,12 @@ class Puller:
     def pages(self, query: Query) -> Iterator[Page]:
         """One GET for each page of at most 500."""
         resource = self._catalogue[query.object]
-        last, began = _place(query.cursor)
-        began = began or self._now()
-        wanted = {name: _many(value) for name, value in query.where.items()}
+        place = place_of(query.cursor, self._now())
+        last = number_of(place)
+        wanted = {name: many(value) for name, value in query.where.items()}
         fits_in = [either(equals(name, value) for value in values) for name, values in wanted.items()]
         if query.watermark is not None:
-            since = _moment(query.watermark).astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+            since = moment(query.watermark).astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
             conditions = [f"{UPDATED} >= '{since}'"]
         else:
             conditions = fits_in
@@ -69,9 +67,9 @@ class Puller:
                 else:
                     removed.append(id)
             if not part.more:
-                yield Page(rows=rows, removed=removed, watermark=(began - OVERLAP).isoformat())
+                yield Page(rows=rows, removed=removed, watermark=place.watermark)
                 return
-            yield Page(rows=rows, removed=removed, cursor=f"{last} {began.isoformat()}")
+            yield Page(rows=rows, removed=removed, cursor=place.cursor(last))
 
 
 def _fits(item: Mapping[str, Any], wanted: Mapping[str, list[Any]]) -> bool:
@@ -83,23 +81,3 @@ def _alike(stored: Any, wanted: Any) -> bool:
     if isinstance(stored, bool) or isinstance(wanted, bool):
         return str(stored).lower() == str(wanted).lower()
     return stored is not None and str(stored) == str(wanted)
-
-
-def _many(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _place(cursor: str | None) -> tuple[int, dt.datetime | None]:
-    if cursor is None:
-        return 0, None
-    last, _, began = cursor.partition(" ")
-    if not last.isdecimal():
-        raise Rejected(f'"{cursor}" is no cursor of this connector')
-    return int(last), _moment(began)
-
-
-def _moment(text: str) -> dt.datetime:
-    try:
-        return dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise Rejected(f'"{text}" is no moment of this connector') from None

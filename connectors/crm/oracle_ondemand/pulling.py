@@ -14,11 +14,9 @@ from connectors.crm.oracle_ondemand.finding import plain
 from connectors.crm.oracle_ondemand.objects import MODIFIED, RecordType
 from connectors.crm.oracle_ondemand.searchspec import LONGEST, bare, beyond, both, either, equals, since
 from connectors.crm.oracle_ondemand.services import PAGE, Services
+from connectors.wire.by_id import many, moment, place_of
 from hub.errors import Rejected
 from hub.model import Page, Query
-
-# Two clocks and a long transaction: what changed this long before a pull began is read again by the next one.
-OVERLAP = dt.timedelta(minutes=5)
 
 
 class Puller:
@@ -35,14 +33,14 @@ class Puller:
 
     def pages(self, kind: RecordType, query: Query) -> Iterator[Page]:
         """One QueryPage for each page of at most 100."""
-        last, began = _place(query.cursor)
-        began = began or self._now()
-        wanted = {name: [str(value) for value in _many(told)] for name, told in query.where.items()}
+        place = place_of(query.cursor, self._now())
+        last = place.last
+        wanted = {name: [_text(value) for value in many(told)] for name, told in query.where.items()}
         if query.watermark is None:
             conditions = [either(equals(name, value) for value in values) for name, values in wanted.items()]
         else:
-            moment = _moment(query.watermark).astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            conditions = [since(MODIFIED, moment)]
+            changed = moment(query.watermark).astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            conditions = [since(MODIFIED, changed)]
         names = (*self._reads(kind), *wanted, *self._more.get(kind.name, ()))
         fields = tuple(name for name in dict.fromkeys(names) if name != "Id")
         size = min(query.size, PAGE)
@@ -59,10 +57,10 @@ class Puller:
                 else:
                     removed.append(str(one["Id"]))
             if finished or not found:
-                yield Page(rows=rows, removed=removed, watermark=(began - OVERLAP).isoformat())
+                yield Page(rows=rows, removed=removed, watermark=place.watermark)
                 return
             last = str(found[-1]["Id"])
-            yield Page(rows=rows, removed=removed, cursor=f"{last} {began.isoformat()}")
+            yield Page(rows=rows, removed=removed, cursor=place.cursor(last))
 
 
 def _fits(record: Mapping[str, Any], wanted: Mapping[str, list[str]]) -> bool:
@@ -72,24 +70,3 @@ def _fits(record: Mapping[str, Any], wanted: Mapping[str, list[str]]) -> bool:
 def _text(value: Any) -> str:
     """A stored value as it is written in a condition."""
     return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
-
-
-def _many(value: Any) -> list[Any]:
-    many = list(value) if isinstance(value, list | tuple) else [value]
-    return [_text(one) for one in many]
-
-
-def _place(cursor: str | None) -> tuple[str, dt.datetime | None]:
-    if cursor is None:
-        return "", None
-    last, _, began = cursor.partition(" ")
-    if not last or not began:
-        raise Rejected(f'"{cursor}" is no cursor of this connector')
-    return last, _moment(began)
-
-
-def _moment(text: str) -> dt.datetime:
-    try:
-        return dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise Rejected(f'"{text}" is no moment of this connector') from None

@@ -20,13 +20,12 @@ from connectors.crm.sap_c4c.finding import AT_ONCE, any_of
 from connectors.crm.sap_c4c.objects import CONTACT, MEMBER, OWN_IDS, Objects
 from connectors.crm.sap_c4c.odata import Found, Service, literal, rows_of
 from connectors.crm.sap_c4c.values import fields_of
+from connectors.wire.by_id import OVERLAP, many
 from hub.errors import Rejected, nearest
 from hub.model import Page, Query
 
 MOST = 1000  # rows that C4C gives at once
 CHANGED = "EntityLastChangedOn"
-# Two clocks and a long transaction: what changed this long before a pull began is read again by the next one.
-OVERLAP = dt.timedelta(minutes=5)
 
 
 class Puller:
@@ -103,7 +102,7 @@ class Puller:
         """Each property with one value or any of a list."""
         properties = self._catalog.collection(object).properties
         return [
-            "(" + " or ".join(f"{name} eq {_literal(properties[name], one)}" for one in _many(value)) + ")"
+            "(" + " or ".join(f"{name} eq {_literal(properties[name], one)}" for one in many(value)) + ")"
             for name, value in where.items()
         ]
 
@@ -125,7 +124,7 @@ class Puller:
 
 
 def _meets(row: Found, where: Mapping[str, Any]) -> bool:
-    return all(_plain(row.get(name)) in map(_plain, _many(value)) for name, value in where.items())
+    return all(_plain(row.get(name)) in map(_plain, many(value)) for name, value in where.items())
 
 
 def _literal(property: Property, value: Any) -> str:
@@ -135,10 +134,6 @@ def _literal(property: Property, value: Any) -> str:
 
 def _plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str("" if value is None else value)
-
-
-def _many(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple) else (value,)
 
 
 def _moment(watermark: str) -> str:

@@ -14,10 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hub import phone
+from hub.errors import NotFound, nearest
 from hub.model import Match, Record
 
 PARTY, OPPORTUNITY, NOTE = "party.party", "sale.opportunity", "ir.note"
 MECHANISM = "party.contact_mechanism"
+OBJECTS = (PARTY, OPPORTUNITY, NOTE)
 OWN_KEY = {PARTY: "code", OPPORTUNITY: "number", NOTE: "key"}  # what identifies one of them, beside its id
 LONGEST = 500
 PHONES = ("phone", "mobile", "fax", "sip", "other")  # the mechanisms in which people keep numbers
@@ -42,6 +44,13 @@ LIVE: Mapping[str, list[Any]] = {
     OPPORTUNITY: [["OR", ["party", "=", None], ["party.active", "=", True]]],
     NOTE: [],
 }
+
+
+def known(object: str) -> str:
+    """The object, where it is one of Tryton's that this connector knows. Raises NotFound."""
+    if object not in OBJECTS:
+        raise NotFound(f'this connector knows no object "{object}" of Tryton{nearest(object, OBJECTS)}')
+    return object
 
 
 class Reader:
