@@ -50,6 +50,7 @@ OWN_FAULTS: Mapping[str, str] = {
     "rolled_back": "PROCESSING_HALTED on all rows of a collection but the first",
     "locator_lost": "the cursor of a query or of a bulk result is not known any more",
     "index_lag": "the search index does not know what changed in the last minute",
+    "all_words": "a search of more than 4,000 characters finds only who meets all of its words",
     "job_failed": "a bulk job fails half way: the rest is unprocessed",
     "job_slow": "a bulk job is still at work",
 }
@@ -209,8 +210,8 @@ class SalesforceSandbox:
             case ["query" | "queryAll" as word, cursor]:
                 return 200, self._more(unquote(cursor), word, base)
             case ["search"]:
-                lag = self.faults.take("index_lag") is not None
-                return 200, {"searchRecords": searched(self.org, query.get("q", ""), base, lag)}
+                lag, all_words = (self.faults.take(name) is not None for name in ("index_lag", "all_words"))
+                return 200, {"searchRecords": searched(self.org, query.get("q", ""), base, lag, all_words)}
             case ["limits"]:
                 return 200, {"DailyApiRequests": {"Max": DAY, "Remaining": DAY - self.api_calls}}
             case ["jobs", *rest]:

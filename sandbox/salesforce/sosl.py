@@ -2,12 +2,14 @@
 
 Its index follows the data by some time: with the fault `index_lag` it does not know what changed in the last minute.
 A number is found by all of its digits or by its last ones, seven at least. Beyond 4,000 characters the logical operators
-are taken out of the words, beyond 10,000 nothing is found. Source: SOQL and SOSL Reference, SOSL Limits; FIND.
+are removed, "AND will default to OR"; with the fault `all_words` all of the words are meant there. Beyond 10,000 nothing is
+found. 2,000 records at most, shared out among the objects. Source: SOQL and SOSL Reference, SOSL Syntax; SOSL Limits.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +31,7 @@ _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|([()])|((?:[^\s()"\\]|\\.)+)')
 _RESERVED = set("?&|!{}[]()^~:\"'+-")
 
 
-def searched(org: Org, text: str, path: str, lag: bool) -> list[dict[str, Any]]:
+def searched(org: Org, text: str, path: str, lag: bool, all_words: bool = False) -> list[dict[str, Any]]:
     """`searchRecords` of a search."""
     head = _HEAD.match(text)
     if head is None:
@@ -39,22 +41,27 @@ def searched(org: Org, text: str, path: str, lag: bool) -> list[dict[str, Any]]:
         raise Refused("MALFORMED_SEARCH", "search term must be longer than one character: " + words)
     if scope not in TYPES:
         raise _malformed(f"no such scope: {scope}")
-    groups = _groups(words)
+    groups = _groups(words, all_words)
     numbers = _Numbers(groups) if scope == "PHONE" and all(len(group) == 1 for group in groups) else None
-    rest = text[head.end() :]
-    found: list[dict[str, Any]] = []
-    place = 0
+    objects = list(_objects(text[head.end() :]))
+    share = MOST_HITS // max(1, len(objects))
     with org.lock:
-        while place < len(rest) and rest[place:].strip():
-            match = _OBJECT.match(rest, place)
-            if match is None or match.end() == place:
-                raise _malformed(f"unexpected token: '{rest[place : place + 20]}'")
-            place = match.end()
-            for record in _of(org, match[1], match[2] or "Id", groups, scope, lag, numbers):
-                found.append(shown(org, *record, path))
-                if len(found) >= MOST_HITS:
-                    return found
-    return found
+        return [
+            shown(org, *record, path)
+            for object, inside in objects
+            for record in itertools.islice(_of(org, object, inside, groups, scope, lag, numbers), share)
+        ]
+
+
+def _objects(rest: str) -> Iterator[tuple[str, str]]:
+    """The objects of RETURNING, each with what is inside its brackets."""
+    place = 0
+    while place < len(rest) and rest[place:].strip():
+        match = _OBJECT.match(rest, place)
+        if match is None or match.end() == place:
+            raise _malformed(f"unexpected token: '{rest[place : place + 20]}'")
+        place = match.end()
+        yield match[1], match[2] or "Id"
 
 
 def _of(
@@ -122,8 +129,8 @@ def _like(word: str, part: str) -> bool:
     return part.startswith(word[:-1]) if word.endswith("*") else part == word
 
 
-def _groups(words: str) -> list[list[str]]:
-    """The words as alternatives of words that all have to be there."""
+def _groups(words: str, all_words: bool) -> list[list[str]]:
+    """The words as alternatives of words that all have to be there. Long ones are alternatives, or `all_words` together."""
     if len(words) > LONGEST:
         return []
     tokens: list[str] = []
@@ -138,7 +145,8 @@ def _groups(words: str) -> list[list[str]]:
             re.sub(r"\\(.)", r"\1", raw).casefold() if quoted or raw.upper() not in ("OR", "AND") else raw.upper()
         )
     if len(words) > WITH_OPERATORS:
-        return [[token for token in tokens if token not in ("OR", "AND")]]
+        plain = [token for token in tokens if token not in ("OR", "AND")]
+        return [plain] if all_words else [[token] for token in plain]
     groups: list[list[str]] = [[]]
     for token in tokens:
         if token == "OR":  # noqa: S105

@@ -25,8 +25,21 @@ HOSTILE = {
     "emoji": "🦄 👩‍👩‍👧 é́",
     "right to left": "\u202eabc العربية עברית",
     "brackets": "[(]{}|&!<>=~^:;,",
+    "soql": "x' OR Name LIKE '%' OR Name = 'x",
+    "sosl": "x} IN ALL FIELDS RETURNING Contact(Id) {x",
+    "odata": "x' or contains(name,'a') or 1 eq 1 or 'x' eq 'x",
+    "xml": "]]></Note><Note>&lt;&b;<!--",
+    "entity": '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>',
+    "json": '"}],"allOrNone":true,"x":[{"\\u0000',
+    "domain": "x') or ('id','!=','0",
+    "path": "../../x?a=b#c&d=e%2f",
     "long": "ñandú " * 16_667,
 }
+
+# What must find nobody, whatever a system's search takes for wildcards, and nothing.
+WILD = ("", "\0", "+", "+34", "*", "*@*", "**********", "%%%%", "%@%", "_______", "\\%", "1 OR 1=1", 'x" OR "" = "')
+# A name that has to come back as it is.
+UGLY = 'O\'Brien "<b>&amp;" %_*\\ 🦄 עברית'
 
 
 _count = itertools.count()

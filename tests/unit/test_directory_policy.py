@@ -18,7 +18,7 @@ from hub.errors import ConfigError, NotFound, QuotaSpent, Rejected, Unavailable
 from hub.flow.directory.known import Directory
 from hub.flow.directory.load import DirectoryPulls
 from hub.flow.directory.resolving import resolving
-from hub.model import Clicked, Lookup
+from hub.model import PERSON, Clicked, Lookup
 from hub.store.database import Store
 from hub.store.schema import directory_records, directory_sources
 from tests.customer_directory import CONTACTS, PLAIN, Stand
@@ -416,13 +416,28 @@ def test_resolve_first_asks_only_for_what_the_directory_does_not_know(store: Sto
     stand.crm.find = lambda lookups: asked.extend(lookups) or find(lookups)  # type: ignore[method-assign, func-returns-value]
     stand.crm.put("2", BO)
     key, more = Lookup("contact", "key", "K1"), by_phone(ANA, fields=("budget",))
-    found = crm.connector.find([by_phone(ANA), by_phone(BO), key, more])
-    assert [[one.id for one in each] for each in found] == [["1"], ["2"], ["1"], ["1"]]
+    anybody = Lookup(PERSON, "phone", ANA)
+    found = crm.connector.find([by_phone(ANA), by_phone(BO), key, more, anybody])
+    assert [[one.id for one in each] for each in found] == [["1"], ["2"], ["1"], ["1"], ["1"]]
     assert asked == [by_phone(BO), key, more]  # a key, and a field that is not kept, ask what the CRM holds now
     assert crm.can("find")
     assert crm.can("pages")
     assert not crm.can("write")
     assert crm.manifest.name == "people"
+
+
+def test_resolve_first_asks_the_crm_until_all_is_loaded(store: Store, tmp_path: Path) -> None:
+    """Half loaded, it may know one of two who share a number."""
+    lines = "resolve: first\n    max_age"
+    more = "      account: { phones: row.phone, title: row.name }\n"
+    stand = Stand(store, tmp_path, PLAIN.replace("max_age", lines) + more)
+    stand.crm.put("1", ANA)
+    stand.pulls.pull(CONTACTS)
+    crm: Any = resolving(stand.connections, stand.directory)["crm"]
+    for _ in ("half loaded", "loaded"):
+        (found,) = crm.connector.find([Lookup(PERSON, "phone", ANA)])
+        assert {record.id for record in found} == {"1"} and stand.crm.calls == 1
+        stand.pulls.pull("directory crm/account")
 
 
 def test_resolve_fallback_answers_a_crm_that_is_down_only_when_it_knows_all(store: Store, tmp_path: Path) -> None:

@@ -19,10 +19,11 @@ from connectors.crm.hubspot.pulling import Puller
 from connectors.crm.hubspot.rest import Rest
 from connectors.crm.hubspot.writing import Writer
 from hub.contract import Manifest, Setting, Tools
-from hub.errors import NotPermitted, Unsupported
+from hub.errors import ConfigError, NotPermitted, Unsupported
 from hub.model import PERSON, Description, Identity, Lookup, Page, Query, Receipt, Record, Row, Target
 
 PEOPLE = (CONTACTS, COMPANIES)
+PHONE_SEARCHES = ("exact", "suffix", "both")
 
 
 class HubSpot:
@@ -59,6 +60,9 @@ class HubSpot:
                     default=["contacts.phone=hs_searchable_calculated_phone_number",
                              "contacts.mobilephone=hs_searchable_calculated_mobile_number",
                              "companies.phone=hs_searchable_calculated_phone_number"]),
+            Setting(name="phone_search", about="How a number is searched there: exact (area code and local number, as "
+                    "HubSpot keeps it; with the trunk zero or the country's code as well, which is unverified), suffix (its "
+                    "last seven digits), or both (by suffix whom exact does not find).", default="both"),
             Setting(name="mail_fields", about="Where mail addresses are, as object.property (unverified: that a search "
                     "finds a contact's further addresses).", kind="list",
                     default=["contacts.email", "contacts.hs_additional_emails"]),
@@ -77,7 +81,7 @@ class HubSpot:
                     "(unverified).", default=NEW),
         ),
         idempotency="native-upsert",
-        lookups_per_call=10,
+        lookups_per_call=100,
         people=PEOPLE,
         company=COMPANIES,
         new_person=CONTACTS,
@@ -86,6 +90,9 @@ class HubSpot:
     )  # fmt: skip
 
     def __init__(self, settings: Mapping[str, Any], tools: Tools) -> None:
+        self._phone_search = str(settings["phone_search"])
+        if self._phone_search not in PHONE_SEARCHES:
+            raise ConfigError(f'phone_search: "{self._phone_search}" is none of {", ".join(PHONE_SEARCHES)}')
         self._rest = Rest(tools.session, settings, tools.now, tools.quota)
         self._catalogue = Catalogue(settings)
         self._addresses = Addresses(self._rest, settings)
@@ -106,19 +113,29 @@ class HubSpot:
     # --- find ----------------------------------------
 
     def find(self, lookups: Sequence[Lookup]) -> Sequence[Sequence[Record]]:
-        """For ten look-ups by number five searches of contacts and two of companies, by mail, id or key one read each;
-        one read more for the companies' names."""
+        """A hundred look-ups by number: three searches of contacts and two of companies, and of every two whom those do not
+        find one more (of every five companies); by mail, id or key one read each; one read more for companies' names."""
         answers: list[list[Record]] = [[] for _ in lookups]
         asked: dict[str, dict[int, Lookup]] = {}
         for place, lookup in enumerate(lookups):
             for name in PEOPLE if lookup.object == PERSON else (lookup.object,):
                 asked.setdefault(name, {})[place] = lookup
-        for name in sorted(asked, key=lambda name: PEOPLE.index(name) if name in PEOPLE else len(PEOPLE)):
-            some = asked[name]
-            found = self._finder.owners(some) if name == OWNERS else self._finder.found(self._catalogue[name], some)
-            for place, records in found.items():
+        names = sorted(asked, key=lambda name: PEOPLE.index(name) if name in PEOPLE else len(PEOPLE))
+        for name in names:
+            for place, records in self._found(name, asked[name], by_suffix=self._phone_search == "suffix").items():
                 answers[place] += records
+        if self._phone_search == "both":
+            missed = {place for place, records in enumerate(answers) if lookups[place].by == "phone" and not records}
+            for name in names:
+                some = {place: lookup for place, lookup in asked[name].items() if place in missed}
+                for place, records in self._found(name, some, by_suffix=True).items():
+                    answers[place] += records
         return answers
+
+    def _found(self, name: str, asked: Mapping[int, Lookup], *, by_suffix: bool) -> Mapping[int, Sequence[Record]]:
+        if name == OWNERS:
+            return self._finder.owners(asked)
+        return self._finder.found(self._catalogue[name], asked, by_suffix=by_suffix)
 
     # --- describe ----------------------------------------
 

@@ -1,11 +1,13 @@
 """Finding records: by phone in the properties that HubSpot keeps for searches, by mail, by id, by a unique property.
 
 Mail addresses, ids and unique properties are read in batches (100 a call, as they are now, and outside the small limit of
-searches). Numbers need a search: two numbers a call where two properties are searched, because a search takes five groups
-of filters. What a search finds is compared as E.164 here. Its index is some seconds behind: who was made just now is
-found by mail, id and key at once, by number a little later.
+searches). Numbers need a search. HubSpot keeps them for that as "area code and local number", so as many as fit into the
+3,000 characters of one are asked for at once (some 35 of contacts, 60 of companies), as dialled and with the country's code
+as well. Whom that does not find is looked for by the last digits: two numbers a call where two properties are searched,
+because a search takes five groups of filters. What is found is compared as E.164 here. The index is some seconds behind:
+who was made just now is found by mail, id and key at once, by number a little later.
 
-Sources: HubSpot, "Search the CRM" (groups, filters, `hs_searchable_calculated_*`, wildcards of CONTAINS_TOKEN, limits),
+Sources: HubSpot, "Search the CRM" (groups, filters, IN, `hs_searchable_calculated_*`, wildcards of CONTAINS_TOKEN, limits),
 the public specification (batch/read, idProperty); that a merged id gives the record that is left: "Merge records".
 """
 
@@ -34,13 +36,14 @@ class Finder:
         self._rest, self._catalogue, self._records, self._owners = rest, catalogue, records, owners
         self._country = country
 
-    def found(self, object: Object, asked: Asked) -> dict[int, list[Record]]:
-        """By place of the look-up its records, by ascending id."""
+    def found(self, object: Object, asked: Asked, *, by_suffix: bool = False) -> dict[int, list[Record]]:
+        """By place of the look-up its records, by ascending id. `by_suffix`: numbers by their last digits."""
         more = sorted({name for lookup in asked.values() for name in lookup.fields})
         related = [name for name in object.related if name in more]
         reads = self._catalogue.reads(object, [name for name in more if name not in related])
         answers: Answers = {}
-        ways = {"id": self._by_id, "key": self._by_key, "email": self._by_mail, "phone": self._by_phone}
+        ways = {"id": self._by_id, "key": self._by_key, "email": self._by_mail,
+                "phone": self._by_suffix if by_suffix else self._by_number}  # fmt: skip
         for by, way in ways.items():
             if some := {place: lookup for place, lookup in asked.items() if lookup.by == by}:
                 for place, records in way(object, some, reads).items():
@@ -139,24 +142,36 @@ class Finder:
 
     # --- by searches ----------------------------------------
 
-    def _by_phone(self, object: Object, asked: Asked, reads: Sequence[str]) -> Answers:
-        phones = self._catalogue.phones(object.name)
+    def _by_number(self, object: Object, asked: Asked, reads: Sequence[str]) -> Answers:
+        searched = [name for _, name in self._catalogue.phones(object.name)]
+        answers: Answers = {}
+        for start in range(0, len(searched), GROUPS):
+            names = searched[start : start + GROUPS]
+            room = self._rest.room(_among(names, ()), reads) // len(names)
+            for places in _portions({place: numbers.forms(lookup.value) for place, lookup in asked.items()}, room):
+                values = [form for place in places for form in numbers.forms(asked[place].value)]
+                for one in self._all(object, _among(names, values), reads):
+                    for place in places:
+                        if match := self._same(object, asked[place], one):
+                            answers.setdefault(place, []).append((one, match))
+        return answers
 
-        def fits(lookup: Lookup, one: Found) -> Match | None:
-            properties = one.get("properties") or {}
-            for typed, _ in phones:
-                kept = str(properties.get(typed) or "")
-                if kept and numbers.same([kept], lookup.value, self._country):
-                    return Match(field=typed, value=kept)
-            return None
-
+    def _by_suffix(self, object: Object, asked: Asked, reads: Sequence[str]) -> Answers:
         filters = []
         for place, lookup in asked.items():
             digits = numbers.tail(lookup.value)
             if len(digits) >= SHORTEST_NUMBER:
                 filters += [(place, {"propertyName": searched, "operator": "CONTAINS_TOKEN", "value": f"*{digits}"})
-                            for _, searched in phones]  # fmt: skip
-        return self._searched(object, asked, filters, reads, fits)
+                            for _, searched in self._catalogue.phones(object.name)]  # fmt: skip
+        return self._searched(object, asked, filters, reads, lambda lookup, one: self._same(object, lookup, one))
+
+    def _same(self, object: Object, lookup: Lookup, one: Found) -> Match | None:
+        properties = one.get("properties") or {}
+        for typed, _ in self._catalogue.phones(object.name):
+            kept = str(properties.get(typed) or "")
+            if kept and numbers.same([kept], lookup.value, self._country):
+                return Match(field=typed, value=kept)
+        return None
 
     def _searched(
         self, object: Object, asked: Asked, filters: Sequence[tuple[int, Found]], reads: Sequence[str], fits: Fits
@@ -179,6 +194,27 @@ class Finder:
             yield from found
             if not after:
                 return
+
+
+def _among(properties: Sequence[str], values: Sequence[str]) -> list[list[Found]]:
+    """Groups of filters: one of the properties is one of the values."""
+    return [[{"propertyName": name, "operator": "IN", "values": list(values)}] for name in properties]
+
+
+def _portions(forms: Mapping[int, Sequence[str]], room: int) -> Iterator[list[int]]:
+    """The places that have any forms, in as few lists as fit into `room` characters each."""
+    portion: list[int] = []
+    length = 0
+    for place, several in forms.items():
+        size = sum(len(form) + len('"", ') for form in several)
+        if portion and length + size > room:
+            yield portion
+            portion, length = [], 0
+        if size:
+            portion.append(place)
+            length += size
+    if portion:
+        yield portion
 
 
 def is_id(text: str) -> bool:

@@ -7,6 +7,7 @@ Sources: HubSpot/HubSpot-public-api-spec-collection, 2026-08; "Usage guidelines"
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any
@@ -17,6 +18,7 @@ import requests
 from msgspec import Struct
 
 from connectors.crm.hubspot.errors import WHO, body_of, failed
+from connectors.crm.hubspot.objects import ID
 from connectors.wire.answers import json_of, nothing_done
 from connectors.wire.tokens import Token, Tokens, expires_in
 from hub.errors import (
@@ -33,6 +35,7 @@ from hub.model import Quota
 BATCH = 100  # inputs of one batch/read, upsert, update, archive
 SEARCHED = 200  # records of one page of a search
 GROUPS = 5  # filter groups of one search; they are or-ed
+LONGEST_SEARCH = 3_000  # characters of a search's body
 REACHED = 10_000  # records of one search that paging reaches
 PAIRS = 1_000  # associations of one call; HubSpot takes twice as many
 _VERSION = re.compile(r"v3|\d{4}-\d{2}")
@@ -193,18 +196,11 @@ class Rest:
             yield from _dicts(self.ask(self.at("objects", object, "batch", "read"), body).get("results"))
 
     def search(
-        self, object: str, groups: Sequence[Sequence[Found]], properties: Sequence[str], sort: str = "hs_object_id",
+        self, object: str, groups: Sequence[Sequence[Found]], properties: Sequence[str], sort: str = ID,
         limit: int = SEARCHED, after: str = "",
     ) -> tuple[list[Found], str]:  # fmt: skip
         """One page of what any of the groups of filters fits, and where the next one begins; empty: nowhere."""
-        body: Found = {
-            "filterGroups": [{"filters": list(group)} for group in groups],
-            "sorts": [{"propertyName": sort, "direction": "ASCENDING"}],
-            "properties": list(properties),
-            "limit": limit,
-        }
-        if after:
-            body["after"] = after
+        body = _asking(groups, properties, sort, limit, after)
         told = self.ask(self.at("objects", object, "search"), body)
         return _dicts(told.get("results")), next_of(told)
 
@@ -213,6 +209,11 @@ class Rest:
         told = self.ask(self.at("objects", object, "search"), {"filterGroups": [], "properties": [], "limit": 1})
         total = told.get("total") if isinstance(told, dict) else None
         return total if isinstance(total, int) else 0
+
+    @staticmethod
+    def room(groups: Sequence[Sequence[Found]], properties: Sequence[str]) -> int:
+        """How many characters are left in a search with these groups, on any page."""
+        return LONGEST_SEARCH - len(json.dumps(_asking(groups, properties, after=str(REACHED))))
 
     # --- sending ----------------------------------------
 
@@ -253,6 +254,18 @@ class Rest:
         if not value:
             raise Unavailable(f"the token service of {WHO} answers without a token")
         return Token(value=str(value), expires_at=expires_in(told.get("expires_in"), self._now()))
+
+
+def _asking(
+    groups: Sequence[Sequence[Found]], properties: Sequence[str], sort: str = ID, limit: int = SEARCHED, after: str = ""
+) -> Found:
+    body: Found = {
+        "filterGroups": [{"filters": list(group)} for group in groups],
+        "sorts": [{"propertyName": sort, "direction": "ASCENDING"}],
+        "properties": list(properties),
+        "limit": limit,
+    }
+    return {**body, "after": after} if after else body
 
 
 def next_of(told: Found) -> str:

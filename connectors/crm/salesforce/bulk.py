@@ -1,7 +1,7 @@
 """Bulk API 2.0: many rows by one job, many records by one query.
 
-A job is made, given its CSV, closed, and asked for until it is done; between the questions the hub waits. About nine calls
-however many rows. Results come in any order and are told apart by the key's column, which each echoes.
+A job is made, given its CSV, closed, and asked for until it is done; between the questions the hub waits. Five calls and
+those questions, however many rows. Results come in any order and are told apart by the key's column, which each echoes.
 A job whose end nobody saw is no danger: upsert by key is Salesforce's own, so the rows can be sent again.
 
 Sources: Bulk API 2.0 Developer Guide (states, results, headers Sforce-Locator and Sforce-NumberOfRecords, `#N/A` empties a

@@ -1,10 +1,15 @@
 """Finding records for a whole batch of look-ups.
 
-Numbers: by SOSL, Salesforce's index, for as many as 4,000 characters take (about 140 numbers in two forms); what it does
-not know is asked for by SOQL among what changed lately, because the index follows the data by some time. Everything else,
-and that fallback, is one composite call for each five queries. What comes back is compared as E.164 here.
+Numbers: by SOSL, Salesforce's index, for as many as 10,000 characters take (333 numbers in two forms); what it does not
+know is asked for by SOQL among what changed lately, because the index follows the data by some time. Everything else, and
+that fallback, is one composite call for each five queries. What comes back is compared as E.164 here.
 
-Two hundred numbers take two searches and one composite call; keys, ids and addresses of all objects one composite call.
+Beyond 4,000 characters a search loses its operators, "and AND will default to OR" (SOSL Syntax): ours are ORs. Should an
+organisation take all of the words to be meant instead, nobody meets them; so until a long search has found somebody, one
+that finds nobody is asked anew in short ones, and once those know better all searches are short.
+
+Two hundred numbers take one search and one composite call, 10,000 numbers 31 and one. Not by `composite/batch`, which does
+take searches: each of its parts counts as a call (REST API Developer Guide, Composite Batch).
 """
 
 from __future__ import annotations
@@ -21,21 +26,26 @@ from connectors.crm.salesforce.fields import Describer
 from connectors.crm.salesforce.people import PEOPLE, PREFIXES, Found, People
 from connectors.crm.salesforce.rest import Ask, Rest, plain
 from connectors.crm.salesforce.soql import (
+    LONGEST_SEARCH,
+    WITH_OPERATORS,
     among,
     at,
     ends_so,
     field_name,
-    forms,
+    fitting,
     id_18,
+    in_pieces,
     is_id,
+    is_long,
+    search,
     searchable,
-    searches,
     select,
 )
+from connectors.wire.numbers import forms
 from hub.errors import ConnectorError, NotFound, Unavailable, Unsupported
 from hub.model import PERSON, Lookup, Match, Record
 
-MOST_HITS = 2_000  # what one search gives at most (SOSL limits)
+MOST_HITS = 2_000  # what one search gives at most, shared out among the objects that it asks for (SOSL Limits)
 FEW = 25  # so many numbers that the fallback asks for them by name
 MOST_RECENT = 2_000  # else it takes the records that changed last, and looks itself
 MERGES = 5  # how often a merged record was merged again, at most
@@ -73,6 +83,8 @@ class Finder:
         self._fallback = str(settings["phone_fallback"])
         self._recent = dt.timedelta(minutes=int(settings["recent_minutes"]))
         self._key_field = str(settings["key_field"])
+        self._longest_search = LONGEST_SEARCH
+        self._long_ones_find = False  # whether a search without operators has found anybody yet
 
     def found(self, lookups: Sequence[Lookup]) -> list[list[Record]]:
         """One list for each look-up, in order; people before companies."""
@@ -114,26 +126,43 @@ class Finder:
         words = {number: forms for number, forms in words.items() if forms}
         if not objects or not words:
             return []
-        returning = ",".join(f"{object}({','.join(self._read(object, more))}{_of_index(object)})" for object in objects)
-        self._search(sorted({form for told in words.values() for form in told}), returning, hits)
+        returning = {object: f"({','.join(self._read(object, more))}{_of_index(object)})" for object in objects}
+        every = list(dict.fromkeys(form for told in words.values() for form in told))
+        self._search(every, returning, hits, self._longest_search)
         missed = [number for number in words if ("phone", number) not in hits]
         if not missed or self._fallback == "off":
             return []
         return [part for object in objects for part in self._by_suffix(object, missed, more)]
 
-    def _search(self, words: Sequence[str], returning: str, hits: Hits) -> None:
-        for sosl in searches(words, "PHONE", returning):
-            told = self._rest.read("search", {"q": sosl})
-            records = told.get("searchRecords") if isinstance(told, dict) else None
-            if not isinstance(records, list):
-                raise Unavailable("the answer to a search has no records")
-            if len(records) >= MOST_HITS and len(words) > 1:  # cut off: ask for fewer numbers at a time
-                middle = len(words) // 2
-                self._search(words[:middle], returning, hits)
-                self._search(words[middle:], returning, hits)
-                return
+    def _search(self, words: Sequence[str], returning: Mapping[str, str], hits: Hits, longest: int) -> int:
+        """Fills in who has these numbers; how many records there were."""
+        most, count = max(1, MOST_HITS // len(returning)), 0
+        while words:
+            some = fitting(words, longest, most)
+            words = words[len(some) :]
+            records = self._index(some, returning)
+            if is_long(some) and not self._long_ones_find:
+                if not records and (told := self._search(some, returning, hits, WITH_OPERATORS)):
+                    self._longest_search = longest = WITH_OPERATORS
+                    count += told
+                self._long_ones_find = bool(records)
+            by_object = Counter(record["attributes"]["type"] for record in records)
+            if max(by_object.values(), default=0) >= most and len(some) > 1:  # cut off: for fewer numbers at a time
+                middle = len(some) // 2
+                for half in (some[:middle], some[middle:]):
+                    count += self._search(half, returning, hits, longest)
+                continue
+            count += len(records)
             for record in records:
                 self._hit_by(hits, "phone", record["attributes"]["type"], plain(record))
+        return count
+
+    def _index(self, words: Sequence[str], returning: Mapping[str, str]) -> list[Found]:
+        told = self._rest.read("search", {"q": search(words, "PHONE", ",".join(map("".join, returning.items())))})
+        records = told.get("searchRecords") if isinstance(told, dict) else None
+        if not isinstance(records, list):
+            raise Unavailable("the answer to a search has no records")
+        return records
 
     def _by_suffix(self, object: str, numbers: Sequence[str], more: Sequence[str]) -> list[Part]:
         phones, fields, live = self._people.phones(object), self._read(object, more), _LIVE.get(object, "")
@@ -154,8 +183,9 @@ class Finder:
         mails = [lookup for lookup in lookups if lookup.by == "email"]
         for object in _objects(mails):
             values = searchable(lookup.value.strip() for lookup in mails if _wants(lookup, object))
-            if values and (fields := self._people.emails(object)):
-                where = " OR ".join(among(field, values) for field in fields)
+            fields = self._people.emails(object)
+            for piece in in_pieces(values, len(fields)) if fields else ():
+                where = " OR ".join(among(field, piece) for field in fields)
                 parts.append(self._part(object, where, more, by="email"))
         keyed: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
         for lookup in lookups:
@@ -164,8 +194,9 @@ class Finder:
                 for object in PEOPLE if lookup.object == PERSON else (lookup.object,):
                     keyed[object, field, lookup.object == PERSON].append(lookup.value)
         for (object, field, may_lack), given in keyed.items():
-            if values := [id_18(v) for v in given if is_id(v)] if field == "Id" else searchable(given):
-                where = among(field_name(field), values)
+            values = [id_18(v) for v in given if is_id(v)] if field == "Id" else searchable(given)
+            for piece in in_pieces(values):
+                where = among(field_name(field), piece)
                 parts.append(self._part(object, where, more, by="key", key_field=field, may_lack=may_lack))
         ids: dict[str, list[str]] = defaultdict(list)
         for lookup in lookups:
@@ -175,8 +206,8 @@ class Finder:
                     ids[home].append(id_18(lookup.value))
                 elif lookup.object != PERSON and home in (None, lookup.object):
                     ids[lookup.object].append(id_18(lookup.value))
-        parts += [self._part(object, among("Id", list(dict.fromkeys(values))), more, by="id", deleted=True)
-                  for object, values in ids.items()]  # fmt: skip
+        parts += [self._part(object, among("Id", piece), more, by="id", deleted=True)
+                  for object, values in ids.items() for piece in in_pieces(dict.fromkeys(values))]  # fmt: skip
         return parts
 
     def _part(

@@ -10,15 +10,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import phonenumbers
 from simple_salesforce.format import format_soql, quote_soql_value
 
 from hub import phone
 from hub.errors import Rejected
 
 LONGEST_KEY = 255  # an external id, an address, a name: nothing that is looked for is longer
-# Beyond 4,000 characters Salesforce takes the logical operators out of the words.
-WORDS = 4_000
+# A search takes 10,000 characters of words; beyond 4,000 its operators are removed, "and AND will default to OR" (SOSL
+# Syntax): words that are joined by OR mean the same.
+LONGEST_SEARCH, WITH_OPERATORS = 10_000, 4_000
+ONE_QUERY = 60_000  # characters of values that one query is given; Salesforce takes 100,000 of a whole query
 _OR = " OR "
 _RESERVED = re.compile(r"([?&|!{}\[\]()^~*:\\\"'+-])")
 _ID = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?")
@@ -52,7 +53,7 @@ def id_18(id: str) -> str:
 
 def searchable(values: Iterable[str]) -> list[str]:
     """The values that a key, an address or a name can be at all."""
-    return [value for value in dict.fromkeys(values) if 0 < len(value) <= LONGEST_KEY and value.isprintable()]
+    return [value for value in dict.fromkeys(values) if 0 < len(value) <= LONGEST_KEY and "\0" not in value]
 
 
 def field_name(name: str) -> str:
@@ -110,37 +111,43 @@ def ends_so(fields: Sequence[str], number: str) -> str:
 # --- search words ----------------------------------------
 
 
-def forms(number: str, wanted: Sequence[str]) -> list[str]:
-    """A number as people write it into a CRM, in digits only: the search index leaves the rest out.
-
-    `national` is the number without its country (`612345678`), `dialled` with the trunk zero where the country has one
-    (`0142685300`), `international` with the country (`34612345678`).
-    """
-    digits = phone.digits(number)
-    if not number.startswith("+"):
-        return [digits] if 2 <= len(digits) <= 20 else []
-    try:
-        parsed = phonenumbers.parse(number, None)
-    except phonenumbers.NumberParseException:
-        return []
-    ways = {
-        "national": phonenumbers.national_significant_number(parsed),
-        "dialled": phone.digits(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)),
-        "international": digits,
-    }
-    return list(dict.fromkeys(ways[way] for way in wanted if len(ways[way]) >= 2))
+def search(words: Sequence[str], scope: str, returning: str) -> str:
+    """The search for any of `words`."""
+    return f"FIND {{{_OR.join(map(_safe, words))}}} IN {scope} FIELDS RETURNING {returning}"
 
 
-def searches(words: Iterable[str], scope: str, returning: str) -> Iterator[str]:
-    """As few searches for any of `words` as Salesforce takes with their OR."""
-    batch: list[str] = []
+def fitting(words: Sequence[str], longest: int, most: int) -> list[str]:
+    """The first of `words`, as many as one search takes: `longest` characters, `most` words. One at least."""
     length = 0
-    for word in words:
-        safe = _RESERVED.sub(r"\\\1", word)
-        if batch and length + len(safe) + len(_OR) > WORDS:
-            yield f"FIND {{{_OR.join(batch)}}} IN {scope} FIELDS RETURNING {returning}"
-            batch, length = [], 0
-        batch.append(safe)
-        length += len(safe) + len(_OR)
-    if batch:
-        yield f"FIND {{{_OR.join(batch)}}} IN {scope} FIELDS RETURNING {returning}"
+    for place, word in enumerate(words):
+        length += len(_safe(word)) + len(_OR)
+        if place and (length - len(_OR) > longest or place >= most):
+            return list(words[:place])
+    return list(words)
+
+
+def is_long(words: Sequence[str]) -> bool:
+    """Whether a search for these words loses its operators."""
+    return len(_OR.join(map(_safe, words))) > WITH_OPERATORS
+
+
+def _safe(word: str) -> str:
+    return _RESERVED.sub(r"\\\1", word)
+
+
+# --- pieces ----------------------------------------
+
+
+def in_pieces(values: Iterable[str], times: int = 1) -> Iterator[list[str]]:
+    """The values in as few lists as fit into a query each, which names them so many times."""
+    piece: list[str] = []
+    length = 0
+    for value in values:
+        size = times * (2 * len(value) + 4)  # each of its characters may have to be escaped
+        if piece and length + size > ONE_QUERY:
+            yield piece
+            piece, length = [], 0
+        piece.append(value)
+        length += size
+    if piece:
+        yield piece

@@ -20,14 +20,13 @@ from msgspec import Struct, structs
 
 from connectors.crm.salesforce.errors import DUPLICATE, FIXED, Told, failure, told_in
 from connectors.crm.salesforce.rest import Rest
-from connectors.crm.salesforce.soql import among, field_name, id_18, is_id, select
+from connectors.crm.salesforce.soql import among, field_name, id_18, in_pieces, is_id, select
 from connectors.wire.answers import json_of, lost
 from hub.errors import Ambiguous, ConnectorError, NotFound, Rejected
 from hub.model import Receipt, Row, Target
 
 MOST = 200  # rows of one collection
 BY_ID = ("id", "Id")  # as a target's key: the record's own id
-ONE_QUERY = 60_000  # characters of keys that one query is given; Salesforce takes 100,000 of a whole query
 
 Values = dict[str, Any]
 
@@ -233,20 +232,6 @@ def turns(rows: Sequence[Row]) -> Iterator[list[int]]:
             turn.setdefault(rows[place].key, place)
         yield sorted(turn.values())
         left = sorted(set(left) - set(turn.values()))
-
-
-def in_pieces(keys: Mapping[str, Any]) -> Iterator[list[str]]:
-    """The keys in as few lists as fit into a query each."""
-    piece: list[str] = []
-    length = 0
-    for key in keys:
-        if piece and length + len(key) + 4 > ONE_QUERY:
-            yield piece
-            piece, length = [], 0
-        piece.append(key)
-        length += 2 * len(key) + 4
-    if piece:
-        yield piece
 
 
 def key_problem(target: Target, row: Row) -> ConnectorError | None:

@@ -41,6 +41,7 @@ STATES: Mapping[str, type[ConnectorError]] = {
     "40P01": Locked,
     "55P03": Locked,
     "HY000": Locked,  # MySQL: lock wait timeout among others; it says no more
+    "25006": Unavailable,  # a standby, which will be the primary or make room for it
     "42501": NotPermitted,
     "28": CredentialsRefused,
     "08": Unavailable,
@@ -57,6 +58,12 @@ SQLITE: Mapping[str, type[ConnectorError]] = {
     "SQLITE_AUTH": NotPermitted, "SQLITE_CANTOPEN": Unavailable, "SQLITE_IOERR": Unavailable, "SQLITE_FULL": Unavailable,
     "SQLITE_CONSTRAINT": Rejected, "SQLITE_MISMATCH": Rejected, "SQLITE_TOOBIG": Rejected, "SQLITE_ERROR": Rejected,
 }  # fmt: skip
+# What a server says at the door comes without a state, in words: PostgreSQL's of 28P01, 28000 and 42501, MySQL's.
+_TURNED_AWAY = re.compile(
+    r"password|authentication|access denied|role .* does not exist|not permitted to log in|no pg_hba.conf entry"
+    r"|permission denied for database",
+    re.IGNORECASE,
+)
 _COLUMN = re.compile(r'column "([^"]+)"|failed: \w+\.(\w+)')
 _UNREACHED = re.compile(
     r"connection refused|timeout expired|could not translate host name|no route to host|network is unreachable"
@@ -200,10 +207,11 @@ class Database:
         if unknown and kind in (None, Unavailable):
             return lost(True)("the CRM's database broke off while it kept a row")
         if kind is None:  # no state: it was never reached, or its driver does not say
-            refused = re.search(r"password|authentication|access denied|role .* does not exist", words, re.IGNORECASE)
-            if not refused and (why := _UNREACHED.search(str(original))):
+            if _TURNED_AWAY.search(words):
+                return CredentialsRefused(f"the CRM's database refuses: {_shown(error)}")
+            if why := _UNREACHED.search(str(original)):
                 return Unavailable(f"the CRM's database cannot be reached: {why[0].lower()}")
-            return (CredentialsRefused if refused else Unavailable)(f"the CRM's database refuses: {_shown(error)}")
+            return Unavailable(f"the CRM's database refuses: {_shown(error)}")
         what = f"the CRM's database refuses: {_shown(error)} ({state})"
         return Rejected(what, _columns(words)) if kind is Rejected else kind(what)
 

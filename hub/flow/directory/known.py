@@ -137,6 +137,11 @@ class Directory:
         held = self.plan.connections.get(connection)
         return None if held is None else held.objects.get(object)
 
+    def asked(self, connection: str, lookup: Lookup) -> list[DirectoryObject]:
+        """The declarations of the objects that a look-up is about; empty where there are none."""
+        held = self.plan.connections.get(connection)
+        return [] if held is None else [held.objects[name] for name in self._objects(connection, lookup)]
+
 
 def _named(conn: Any, names: Iterable[Identity]) -> list[Any]:
     """The records of these names, one statement for each object."""

@@ -68,12 +68,14 @@ class _Resolving:
 
     def _keeps(self, lookup: Lookup) -> bool:
         """Whether it is a question that the directory may answer for this CRM."""
-        declared = self._directory.declared(self._name, lookup.object)
-        return lookup.by in ("phone", "email") and declared is not None and declared.keeps(lookup.fields)
+        about = self._directory.asked(self._name, lookup)
+        return lookup.by in ("phone", "email") and bool(about) and all(one.keeps(lookup.fields) for one in about)
 
     def _known(self, lookups: Sequence[Lookup], *, whatever_age: bool) -> dict[Lookup, Answer]:
         """The look-ups that it answers: with somebody, or with `only` and once loaded, with nobody."""
         told = self._directory.tell({self._name: lookups})[self._name]
+        if self._policy == "first" and not told.loaded:
+            return {}  # half loaded, it may know one of two who share a number
         oldest = now() - self._max_age
         known: dict[Lookup, Answer] = {}
         for lookup, records in zip(lookups, told.records, strict=True):

@@ -10,7 +10,7 @@ from hub.errors import Ambiguous, NotFound, Rejected, Unsupported
 from hub.model import Query
 from sandbox.espocrm.schema import ENTITY_DEFS
 from tests.connectors.espocrm.peer import Peer
-from tests.contract.given import HOSTILE, a_number
+from tests.contract.given import a_number
 
 
 def pulled(peer: Peer, object: str, **more: Any) -> tuple[list[str], list[str], str | None]:
@@ -60,7 +60,7 @@ def test_a_target_list_can_be_narrowed_and_goes_on_where_it_stopped(peer: Peer, 
     assert pulled(peer, "Contact", where={"targetList": name}, size=2, cursor=first.cursor)[0] == contacts[2:]
 
 
-@pytest.mark.parametrize("named", ["", "nul\0", *HOSTILE.values()], ids=str)
+@pytest.mark.parametrize("named", ["", "nul\0", "none"])
 def test_a_list_that_is_not_there_is_not_found(peer: Peer, named: str) -> None:
     with pytest.raises(NotFound):
         pulled(peer, "Contact", where={"targetList": named})

@@ -43,7 +43,8 @@ ROW: dict[str, type[ConnectorError]] = {
     "rolled_back": Locked,
 }
 UNSEEN = ("expired", "expired_dict", "quota_near", "race")  # the row is written all the same
-ELSEWHERE = ("sign_in_refused", "locator_lost", "index_lag", "job_failed", "job_slow")  # another test here is about it
+# Another test here is about it.
+ELSEWHERE = ("sign_in_refused", "locator_lost", "index_lag", "all_words", "job_failed", "job_slow")
 
 
 def test_every_fault_of_the_sandbox_is_tried() -> None:

@@ -8,13 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-import connectors.crm.salesforce.finding
-import sandbox.salesforce.sosl
-from connectors.crm.salesforce.soql import WORDS, forms, searches
+from connectors.crm.salesforce.soql import LONGEST_SEARCH, fitting, search
+from connectors.wire.numbers import forms
 from hub.errors import Rejected, Unsupported
 from hub.model import PERSON, Lookup, Query, Row, Target
 from tests.connectors.salesforce.bench import Bench
-from tests.contract.given import HOSTILE, a_mail, a_number
+from tests.contract.given import a_mail, a_number
 
 
 def by_phone(bench: Bench, number: str, object: str = PERSON, **settings: object) -> list[tuple[str, str]]:
@@ -23,35 +22,28 @@ def by_phone(bench: Bench, number: str, object: str = PERSON, **settings: object
     return [(record.object, record.id) for record in found]
 
 
-def test_two_hundred_numbers_take_three_calls_and_known_ones_two(bench: Bench) -> None:
+def test_two_hundred_numbers_take_two_calls_and_known_ones_one(bench: Bench) -> None:
     bench.connector.check()
     known = {(number := a_number()): bench.contact(Phone=number) for _ in range(200)}
     lookups = [Lookup(PERSON, "phone", number) for number in known]
     with bench.counted() as calls:
         found = bench.connector.find(lookups)
     assert [[record.id for record in records] for records in found] == [[id] for id in known.values()]
-    assert calls == [2]  # 141 numbers in two forms fill a search
+    assert calls == [1]  # 333 numbers in two forms fill a search
     strangers = [Lookup(PERSON, "phone", a_number()) for _ in range(199)]
     with bench.counted() as calls:
         found = bench.connector.find([*strangers, lookups[0], Lookup(PERSON, "email", a_mail())])
     assert [len(records) for records in found] == [0] * 199 + [1, 0]
-    assert calls == [3]  # two searches; the fallback's three queries and the addresses' two go by one call
+    assert calls == [2]  # one search; the fallback's three queries and the addresses' two go by one call
 
 
-def test_no_search_is_longer_than_its_operators_live() -> None:
+def test_a_search_takes_what_fits() -> None:
     words = [form for n in range(700) for form in forms(f"+346123{n:05d}", ("national", "international"))]
-    asked = list(searches(words, "PHONE", "Contact(Id)"))
-    inside = [sosl[sosl.index("{") + 1 : sosl.index("}")] for sosl in asked]
-    assert sorted(word for words in inside for word in words.split(" OR ")) == sorted(words)
-    assert all(len(words) <= WORDS for words in inside) and len(asked) < 6
-
-
-def test_an_answer_that_was_cut_off_is_asked_for_in_halves(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {(number := a_number()): bench.contact(Phone=number) for _ in range(9)}
-    for room in (connectors.crm.salesforce.finding, sandbox.salesforce.sosl):
-        monkeypatch.setattr(room, "MOST_HITS", 4)
-    found = bench.opened(phone_fallback="off").find([Lookup(PERSON, "phone", number) for number in known])
-    assert [[record.id for record in records] for records in found] == [[id] for id in known.values()]
+    first = fitting(words, LONGEST_SEARCH, 1_000)
+    assert len(" OR ".join(first)) <= LONGEST_SEARCH < len(" OR ".join(words[: len(first) + 1]))
+    assert fitting(words, LONGEST_SEARCH, 5) == words[:5] and fitting(words[:5], LONGEST_SEARCH, 9) == words[:5]
+    assert fitting(["(" * 40], 10, 9) == ["(" * 40] and fitting([], 10, 9) == []
+    assert search(["612", "a)b"], "PHONE", "Contact(Id)") == r"FIND {612 OR a\)b} IN PHONE FIELDS RETURNING Contact(Id)"
 
 
 def test_forms_of_a_number() -> None:
@@ -170,19 +162,6 @@ def test_whoever_shares_a_number_has_open_cases_or_not(bench: Bench) -> None:
     (found,) = bench.connector.find([Lookup(PERSON, "phone", number)])
     told = {record.id: (record.open_cases, record.last_contact_at) for record in found}
     assert told == {first: (0, dt.datetime(2026, 11, 20, tzinfo=dt.UTC)), second: (1, None)}
-
-
-@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
-def test_nothing_that_is_asked_for_ends_a_query(bench: Bench, value: str) -> None:
-    id = bench.contact(Email="real@example.com", Phone="+34600111222")
-    key = f"{value[:60].strip()} key"
-    bench.org.update("Contact", id, {"Legacy_Id__c": key[:40]})
-    asked = [Lookup(PERSON, "phone", f"{value}612345678"), Lookup(PERSON, "email", f"{value[:30]}@example.com"),
-             Lookup("Contact", "key", key[:40], key_field="Legacy_Id__c"),
-             Lookup("Contact", "key", f"{key}' OR Id != '")]  # fmt: skip
-    _, mails, mine, injected = bench.connector.find(asked)
-    assert list(mails) == [] and list(injected) == []
-    assert [record.id for record in mine] == ([id] if key[:40].isprintable() else [])
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from hub.errors import (
     Unavailable,
     UnknownOutcome,
 )
-from hub.model import PERSON, Lookup, Row, Target
+from hub.model import Lookup, Row, Target
 from tests.connectors.salesforce.bench import CONTACTS, TASKS, Bench
 from tests.contract.given import HOSTILE, a_key
 
@@ -227,31 +227,6 @@ def test_an_unknown_outcome_leads_to_no_second_record(bench: Bench, early: None,
 
 
 # --- bulk ----------------------------------------
-
-
-def test_ten_thousand_rows_take_one_job_and_their_callers_nine_calls_a_thousand(bench: Bench) -> None:
-    """The issue's figure: a backlog of 10,000 wrap-ups in at most 60 calls. Their callers' numbers cost 90."""
-    bench.connector.check()
-    rows = bench.rows(10_000)
-    with bench.counted() as calls:
-        receipts = bench.connector.write(TASKS, rows)
-    assert calls[0] <= 8, calls  # make, upload, close, two questions, two results
-    assert [receipt.key for receipt in receipts] == [row.key for row in rows]
-    assert {receipt.outcome for receipt in receipts} == {"created"} and len(
-        {receipt.id for receipt in receipts}
-    ) == 10_000
-    assert bench.org.get("Task", receipts[4_711].id)["Subject"] == "Call 4711"
-    assert bench.waits == [1.0]
-    size = bench.connector.manifest.lookups_per_call
-    numbers = [f"+3471{number:07d}" for number in range(size)]
-    for number in numbers[::10]:
-        bench.contact(Phone=number)
-    with bench.counted() as calls:
-        found = [
-            records for start in range(0, len(numbers), size)
-            for records in bench.connector.find([Lookup(PERSON, "phone", one) for one in numbers[start : start + size]])
-        ]  # fmt: skip
-    assert sum(map(len, found)) == len(numbers) / 10 and calls == [9]
 
 
 def test_the_hub_s_own_batches_are_one_call_each(bench: Bench) -> None:

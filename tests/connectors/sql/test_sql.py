@@ -1,8 +1,7 @@
-"""The connector `sql` beyond the contract: what each refusal of a database means, and what must never reach a statement."""
+"""The connector `sql` beyond the contract and its fault matrix: roles, merged customers, profiles, SQLite."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,9 @@ from sqlalchemy import make_url, text
 from hub.errors import (
     ConfigError,
     CredentialsRefused,
-    Locked,
     NotPermitted,
     Rejected,
     Unavailable,
-    UnknownOutcome,
 )
 from hub.model import Lookup, Row, Target
 from tests.connectors.sql.peer import CRMS, Peer, opened
@@ -35,18 +32,6 @@ def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
 def written(peer: Peer, **fields: Any) -> Any:
     (receipt,) = peer.connector.write(peer.target, [Row(key=a_key(), fields=fields)])
     return receipt
-
-
-def test_what_is_too_long_names_its_kind(peer: Peer) -> None:
-    receipt = written(peer, note="x" * 4001)
-    assert isinstance(receipt.error, Rejected) and "22001" in str(receipt.error) and "xxx" not in str(receipt.error)
-
-
-def test_a_check_of_the_database_is_the_row_s_own(peer: Peer) -> None:
-    key = a_key()
-    rows = [Row(key=key, fields={"direction": "sideways"}), peer.row(a_key(), "good")]
-    bad, good = peer.connector.write(peer.target, rows)
-    assert isinstance(bad.error, Rejected) and good.outcome == "created" and peer.texts(key) == []
 
 
 def test_a_number_that_is_none_is_refused(peer: Peer) -> None:
@@ -68,52 +53,6 @@ def test_a_locked_row_is_tried_again(peer: Peer) -> None:
             impatient.write(peer.target, [row])
         holder.rollback()
     assert impatient.write(peer.target, [row])[0].outcome == "updated"
-
-
-def test_a_deadlock_is_a_lock(peer: Peer) -> None:
-    peer.run("CREATE FUNCTION crm.fail() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '40P01'; END $$ "
-             "LANGUAGE plpgsql")  # fmt: skip
-    peer.run("CREATE TRIGGER fails BEFORE INSERT ON crm.call FOR EACH ROW EXECUTE FUNCTION crm.fail()")
-    with pytest.raises(Locked):
-        peer.connector.write(peer.target, [peer.row(a_key(), "x")])
-
-
-def test_a_connection_that_breaks_leaves_nothing_and_is_made_anew(peer: Peer) -> None:
-    row = peer.row(a_key(), "held")
-    peer.connector.write(peer.target, [row])
-    with peer.engine.connect() as holder:
-        holder.execute(text("SELECT 1 FROM crm.call WHERE ref = :ref FOR UPDATE"), {"ref": row.key})
-        failed: list[Exception] = []
-
-        def write() -> None:
-            try:
-                peer.connector.write(peer.target, [row])
-            except Unavailable as error:
-                failed.append(error)
-
-        thread = threading.Thread(target=write)
-        thread.start()
-        waits = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        pid = None
-        while pid is None:
-            pid = peer.run(waits)
-        peer.run("SELECT pg_terminate_backend(:pid)", pid=pid)
-        thread.join(10)
-        holder.rollback()
-    assert len(failed) == 1
-    assert peer.connector.write(peer.target, [row])[0].outcome == "updated"
-
-
-def test_a_commit_that_breaks_off_leaves_the_outcome_unknown(peer: Peer) -> None:
-    peer.run("CREATE FUNCTION crm.die() RETURNS trigger AS $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); "
-             "RETURN NULL; END $$ LANGUAGE plpgsql")  # fmt: skip
-    peer.run("CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON crm.call DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
-             "EXECUTE FUNCTION crm.die()")  # fmt: skip
-    row = peer.row(a_key(), "once")
-    with pytest.raises(UnknownOutcome):
-        peer.connector.write(peer.target, [row])
-    peer.run("DROP TRIGGER dies ON crm.call")
-    assert peer.connector.write(peer.target, [row])[0].outcome == "created"
 
 
 def test_a_role_that_only_reads_looks_up_and_may_not_write(peer: Peer) -> None:
