@@ -14,7 +14,7 @@ import requests
 
 from hub.errors import Unavailable, UnknownOutcome
 
-MOST_VALUES = 4_000_000  # in one answer; each takes some sixty bytes of memory, also where it is two letters on the wire
+MOST_VALUES = 4_000_000  # in one answer; each takes some sixty bytes of memory, though it may be two letters there
 LONGEST_WAIT = 86_400.0  # seconds; who asks for more than a day does not mean it
 
 

@@ -158,7 +158,8 @@ def test_a_picklist_that_knows_only_some_of_the_words_is_to_be_decided() -> None
     kinds = Field(name="Channel", type="picklist", picklist=("Other", "Phone Call", "E-mail"))
     made, _ = drafted(TASK[1], kinds)
     assert lines(made)["Channel"] == (
-        '{ from: interaction.channel, choose: { voice: "Phone Call", email: "E-mail", task: Other, chat: null, sms: null } } '
+        '{ from: interaction.channel, choose: { voice: "Phone Call", email: "E-mail", task: Other, chat: null, '
+        "sms: null } } "
         "# decide what chat, sms should be"
     )
 

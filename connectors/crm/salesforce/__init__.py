@@ -24,7 +24,7 @@ from connectors.crm.salesforce.writing import BY_ID, MOST, Writer
 from connectors.wire.numbers import FORMS
 from connectors.wire.tokens import Tokens
 from hub.contract import Manifest, Setting, Tools
-from hub.errors import ConfigError
+from hub.errors import ConfigError, Unavailable
 from hub.model import Description, Identity, Lookup, Page, Query, Receipt, Record, Row, Target
 
 BULK_ABOVE = 2_000  # rows: below, collections are quicker and hardly more calls
@@ -117,8 +117,9 @@ class Salesforce:
     def check(self) -> Identity:
         """Who the token is. Two calls: the API's root tells the identity's address, which ends in organisation and user."""
         root = self._rest.read(self._rest.data)
-        identity = root.get("identity") if isinstance(root, dict) else None
-        *_, organisation, user = f"//{identity or '/'}".split("/")
+        if not isinstance(root, dict):
+            raise Unavailable("Salesforce's root is answered by something else")
+        *_, organisation, user = f"//{root.get('identity') or '/'}".split("/")
         found = self._rest.query(select(["Username"], "User", among("Id", [user]))) if is_id(user) else []
         return Identity(
             user=str(found[0]["Username"] if found else user or "unknown"),
