@@ -11,6 +11,7 @@ of the vendor's own is taken by the sandbox's code where it happens: `faults.tak
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import socket
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request, Response
+from werkzeug.wsgi import get_input_stream
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -131,6 +133,8 @@ class FaultyApp:
         self._app, self._faults = app, faults
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        # To its end, and first: a server that answers and closes before resets the connection, and the answer may be lost.
+        environ["wsgi.input"] = io.BytesIO(get_input_stream(environ).read())
         request = Request(environ)
         if request.path.startswith(CONTROL):
             return self._control(request)(environ, start_response)

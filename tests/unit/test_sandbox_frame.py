@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import select
+import socket
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -71,6 +74,16 @@ def test_tls_is_trusted_by_its_own_authority_and_no_other() -> None:
         assert trusting.get(f"{served.url}/v1/things").ok
         with pytest.raises(Unavailable):
             session(served).get(f"{served.url}/v1/things")
+
+
+def test_a_body_is_read_to_its_end_before_an_answer_ends_the_connection(plain: Served) -> None:
+    plain.sandbox.faults.set("down")
+    host, port = urlsplit(plain.url).netloc.split(":")
+    with socket.create_connection((host, int(port)), 60) as line:
+        line.sendall(b"POST /v1/things HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+        assert not select.select([line], [], [], 0.1)[0]  # no answer yet
+        line.sendall(b"late")
+        assert line.recv(12) == b"HTTP/1.1 503"
 
 
 def test_chunked_bodies_are_taken(served: Served) -> None:
