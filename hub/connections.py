@@ -76,9 +76,10 @@ def open_connections(config: Config, store: Store) -> Connections:
     for name, declared in config.connections.items():
         kept = (declared.kept_for_interactive, declared.kept_for_wrap_ups)
         budget = Budget(declared.calls_per_second, declared.calls_per_day, kept=kept)
+        kind = connector_class(declared.connector)
         tools = Tools(
             connection=name,
-            session=open_session(declared, budget.request),
+            session=open_session(declared, budget.request, kind.manifest.secrets(declared.settings)),
             now=now,
             country=config.country,
             public_url=config.public_url,
@@ -87,5 +88,5 @@ def open_connections(config: Config, store: Store) -> Connections:
             quota=budget.told,
             wait=wait,
         )
-        opened[name] = Connection(name, declared, connector_class(declared.connector)(declared.settings, tools), budget)
+        opened[name] = Connection(name, declared, kind(declared.settings, tools), budget)
     return Connections(opened, ending)

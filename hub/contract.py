@@ -76,6 +76,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
     new_person: str = ""  # the object of a new record when nobody is known
     source: str = ""  # where the vendor's facts are from
 
+    def secrets(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """What `settings` hold that is never printed, logged or returned."""
+        held = [settings.get(setting.name) for setting in self.settings if setting.secret]
+        return tuple(str(one) for some in held if some for one in ([some] if isinstance(some, str) else some))
+
 
 class HookRequest(Struct, frozen=True, kw_only=True):
     """An inbound web hook, untouched. Header names are in lower case."""

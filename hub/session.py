@@ -10,7 +10,7 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +32,7 @@ from urllib3.exceptions import (
 from urllib3.util.connection import create_connection
 
 from hub.config import ConnectionConfig
+from hub.echo import without_proofs
 from hub.errors import Unavailable, UnknownOutcome
 
 CONNECT_SECONDS = 10.0
@@ -58,9 +59,12 @@ class AnswerTooLarge(requests.RequestException):
     """The answer is larger than any that the hub takes in."""
 
 
-def open_session(connection: ConnectionConfig, on_request: Callable[[], None] = lambda: None) -> requests.Session:
-    """A session for one connection; `on_request` is called before each request that goes out, redirects included."""
-    return _Session(connection, on_request)
+def open_session(
+    connection: ConnectionConfig, on_request: Callable[[], None] = lambda: None, secrets: Sequence[str] = ()
+) -> requests.Session:
+    """A session for one connection; `on_request` is called before each request that goes out, redirects included. `secrets`
+    are left out of answers that refuse."""
+    return _Session(connection, on_request, secrets)
 
 
 def address_problem(address: str, private_network: bool) -> str | None:
@@ -86,7 +90,7 @@ def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 class _Session(requests.Session):
-    def __init__(self, connection: ConnectionConfig, on_request: Callable[[], None]) -> None:
+    def __init__(self, connection: ConnectionConfig, on_request: Callable[[], None], secrets: Sequence[str]) -> None:
         super().__init__()
         self.trust_env = False  # no proxy, netrc or CA bundle from the environment
         self.max_redirects = MOST_REDIRECTS
@@ -96,7 +100,8 @@ class _Session(requests.Session):
         self._on_request = on_request
         self._timeout = (min(CONNECT_SECONDS, connection.timeout_seconds), connection.timeout_seconds)
         self._longest = MOST_TIMES * connection.timeout_seconds
-        adapter = _GuardedAdapter(connection.private_network, max(10, 2 * connection.concurrency), self._longest)
+        connections = max(10, 2 * connection.concurrency)
+        adapter = _GuardedAdapter(connection.private_network, connections, self._longest, tuple(secrets))
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
@@ -188,8 +193,8 @@ class _GuardedAdapter(HTTPAdapter):
     """Connects only to addresses that it has looked at itself, and takes in no more than LARGEST_ANSWER, for no longer than
     `longest` seconds."""
 
-    def __init__(self, private_network: bool, connections: int, longest: float) -> None:
-        self._private_network, self._longest = private_network, longest
+    def __init__(self, private_network: bool, connections: int, longest: float, secrets: tuple[str, ...]) -> None:
+        self._private_network, self._longest, self._secrets = private_network, longest, secrets
         super().__init__(pool_maxsize=connections, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
@@ -200,6 +205,8 @@ class _GuardedAdapter(HTTPAdapter):
         response = super().send(request, True, *args, **kwargs)
         if not stream:
             _take_in(response, request, self._longest)
+            if response.status_code >= 400:
+                response._content = without_proofs(response.content, request.headers, self._secrets)
         return response
 
 

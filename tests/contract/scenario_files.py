@@ -131,7 +131,8 @@ def built(
     config = ConnectionConfig(
         "crm", name, full, timeout_seconds=10.0, ca_file=ca_file or None, private_network=private_network
     )
-    return kind(full, Tools(connection="crm", session=open_session(config), now=now, country="ES",
+    session = open_session(config, secrets=kind.manifest.secrets(full))
+    return kind(full, Tools(connection="crm", session=session, now=now, country="ES",
                             public_url="https://hub.example", engine=engine,
                             profile=lambda file: Profile(file, "ES", "Europe/Madrid")))  # fmt: skip
 

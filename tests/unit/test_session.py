@@ -76,6 +76,9 @@ class Odd(BaseHTTPRequestHandler):
     def _large(self, rest: str) -> None:
         self._answer(body=b"x" * 4000)
 
+    def _echo(self, rest: str) -> None:
+        self._answer(int(rest), f"no such key: {self.headers.get('X-Key')}".encode())
+
     def _drip(self, rest: str) -> None:
         self.send_response(200)
         chunked = rest == "chunked"
@@ -288,6 +291,12 @@ def test_an_answer_that_drips_has_an_end(server: str, monkeypatch: pytest.Monkey
         opened(timeout=1.0).get(f"{server}/drip/{how}")
     with pytest.raises(UnknownOutcome):
         opened(timeout=1.0).post(f"{server}/drip/{how}")
+
+
+def test_an_answer_that_refuses_does_not_repeat_our_key(server: str) -> None:
+    session, key = opened(), {"X-Key": "the-key-of-ours"}
+    assert session.get(f"{server}/echo/401", headers=key).text == "no such key: ***"
+    assert session.get(f"{server}/echo/200", headers=key).text == "no such key: the-key-of-ours"  # data stays as it is
 
 
 def test_requests_are_counted(server: str) -> None:

@@ -62,13 +62,14 @@ def group_of(profile: Profile, at: Place, value: Any, roots: tuple[str, ...]) ->
 
 
 def body_of(profile: Profile, at: Place, value: Any, roots: tuple[str, ...]) -> Piece:
-    """A body: a path to a whole group (`fields`), or a group of names; a dot in a name makes an inner group."""
+    """A body: a path to a whole group (`fields`), or a group of names. A dot in a name makes an inner group, a number after
+    it a list: `any.0.field`. What has no value is left out."""
     if isinstance(value, str):
         return profile.path(at, value, roots)
     pieces = group_of(profile, at, value, roots)
 
-    def made(facts: Mapping[str, Any]) -> dict[str, Any]:
-        body: dict[str, Any] = {}
+    def made(facts: Mapping[str, Any]) -> Any:
+        body = _Group()
         for name, piece in pieces:
             value = piece(facts)
             if value is None:
@@ -76,8 +77,21 @@ def body_of(profile: Profile, at: Place, value: Any, roots: tuple[str, ...]) -> 
             *outer, last = name.split(".")
             inner = body
             for step in outer:
-                inner = inner.setdefault(step, {})
+                inner = inner.setdefault(step, _Group())
             inner[last] = value
-        return body
+        return _listed(body)
 
     return made
+
+
+class _Group(dict[str, Any]):
+    """A group that dots have made; what a value holds by itself stays as it is."""
+
+
+def _listed(value: Any) -> Any:
+    if not isinstance(value, _Group):
+        return value
+    inner = {name: _listed(one) for name, one in value.items()}
+    if inner and all(name.isdecimal() for name in inner):
+        return [inner[name] for name in sorted(inner, key=int)]
+    return inner

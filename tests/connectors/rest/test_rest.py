@@ -237,6 +237,22 @@ def test_look_up_then_create_or_update(tmp_path: Path) -> None:
     assert isinstance(twin.error, Ambiguous)
 
 
+SEARCHES = """find:
+      key:
+        POST: /notes/search
+        records: answer.items
+        json: { limit: { value: 5 }, any.0.field: { value: key }, any.0.value: value, any.1.not.0: { value: 7 } }"""
+
+
+def test_a_list_in_a_body_is_written_with_numbers(tmp_path: Path) -> None:
+    mine = connector(tmp_path, SEARCHES)
+    with responses.RequestsMock() as mock:
+        mock.post(f"{CRM}/notes/search", json={"items": []})
+        assert mine.find([Lookup("note", "key", "k-1")]) == [[]]
+        told = {"limit": 5, "any": [{"field": "key", "value": "k-1"}, {"not": [7]}]}
+        assert json.loads(mock.calls[0].request.body) == told
+
+
 def test_after_a_lost_answer_the_rows_behind_it_are_not_sent(tmp_path: Path) -> None:
     mine, target = connector(tmp_path, WRITES), Target(object="note", key="key")
     with responses.RequestsMock() as mock:
