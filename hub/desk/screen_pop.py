@@ -224,8 +224,7 @@ class ScreenPop:
         if not caller.phone and not caller.email:
             return []
         since = now_ms() - int(self.table.fresh.total_seconds() * 1000)
-        with self._store.read() as conn:
-            rows = desk.fresh(conn, asked, caller.phone, caller.email, since)
+        rows = desk.fresh(self._store, asked, caller.phone, caller.email, since)
         made = []
         for row in rows:
             by = "phone" if caller.phone and row.phone == caller.phone else "email"
