@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import click
 import structlog
-import uvicorn
 from prometheus_client import CollectorRegistry, start_http_server
 
 from hub.assembly import Hub
@@ -23,11 +22,8 @@ from hub.credentials import ADMIN, ADMIN_PASSWORD, API_TOKEN, WEBHOOK_SECRET, ad
 from hub.errors import PatchbayError
 from hub.log import set_up_logs
 from hub.web.asgi import asgi_app, keep_what_is_loaded
-from hub.web.impatient import ImpatientProtocol
 from hub.web.metrics import HubCollector
-
-FINISH_SECONDS = 20  # how long requests in flight may take to end
-KEEP_ALIVE_SECONDS = 65  # longer than a platform's or a balancer's own, so that they hang up first
+from hub.web.server import server
 
 log = structlog.get_logger()
 
@@ -62,7 +58,7 @@ def serve(host: str | None, port: int | None, no_work: bool, with_softphone: boo
         for sign in (signal.SIGTERM, signal.SIGINT):
             # The server ends at the first, then raises it again: that must not keep the hub from closing.
             signal.signal(sign, lambda *_: None)
-        _server(app).run(sockets=[listening])
+        server(app).run(sockets=[listening])
 
 
 @click.command()
@@ -87,23 +83,6 @@ def work(metrics_port: int | None) -> None:
         log.info("working", connections=list(hub.connections))
         ended.wait()
         log.info("finishing")
-
-
-def _server(app: object) -> uvicorn.Server:
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,  # type: ignore[arg-type]
-            loop="uvloop",
-            http=ImpatientProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=FINISH_SECONDS,
-        )
-    )
 
 
 def _bound(config: Config) -> socket.socket:
