@@ -7,7 +7,7 @@ stands once, beside the list of its identifiers: so a record that changes knows 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
@@ -22,24 +22,9 @@ _KEY = ("connection", "object", "id")
 _RECORD = tuple(directory_records.c[name] for name in (*_KEY, "body", "seen_at"))
 
 
-class KeptRecord(NamedTuple):
-    """One row of `directory_records` to write."""
-
-    connection: str
-    object: str
-    id: str
-    body: str
-    run: int
-    seen_at: int
-
-
-class KeptEntry(NamedTuple):
-    """One row of `directory_entries` to write."""
-
-    value: str
-    connection: str
-    object: str
-    id: str
+# Plain tuples, in the columns' order: a first load makes millions of them.
+KeptRecord: TypeAlias = tuple[str, str, str, str, int, int]  # connection, object, id, body, run, seen_at
+KeptEntry: TypeAlias = tuple[str, str, str, str]  # value, connection, object, id
 
 
 # --- look up ----------------------------------------
@@ -199,7 +184,5 @@ _ENTRIES: Into = (
     {},
     "(value, connection, object, id) DO NOTHING",
 )
-_PLACES = tuple(f"_{name}" for name in KeptEntry._fields)
-_DROP = delete(directory_entries).where(
-    *(directory_entries.c[name] == bindparam(f"_{name}") for name in KeptEntry._fields)
-)
+_PLACES = tuple(f"_{name}" for name in _ENTRIES[1])
+_DROP = delete(directory_entries).where(*(directory_entries.c[place[1:]] == bindparam(place) for place in _PLACES))
