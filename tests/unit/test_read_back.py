@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -270,7 +271,9 @@ def test_two_that_read_the_same_score_it_once(store: Store, monkeypatch: pytest.
     def slow(fields: dict[str, Any]) -> dict[str, Any]:
         reading.crm.shows = lambda fields: fields
         after(monkeypatch, LEASE_MS)
-        another_node(reading).read_due()  # takes it over, and judges it
+        other = threading.Thread(target=another_node(reading).read_due)  # takes it over, and judges it
+        other.start()
+        other.join()
         return fields
 
     reading.crm.shows = slow
