@@ -223,6 +223,13 @@ def another_node(reading: Reading) -> ReadBack:
     return ReadBack(reading.store, Connections({"crm": reading.rig.connection}), Described(reading.store), "ES")
 
 
+def beside(work: Callable[[], object]) -> None:
+    """What somebody else does meanwhile."""
+    other = threading.Thread(target=work)
+    other.start()
+    other.join()
+
+
 def after(monkeypatch: pytest.MonkeyPatch, ms: int) -> None:
     later = now_ms() + ms
     monkeypatch.setattr("hub.flow.read_back.now_ms", lambda: later)
@@ -271,9 +278,7 @@ def test_two_that_read_the_same_score_it_once(store: Store, monkeypatch: pytest.
     def slow(fields: dict[str, Any]) -> dict[str, Any]:
         reading.crm.shows = lambda fields: fields
         after(monkeypatch, LEASE_MS)
-        other = threading.Thread(target=another_node(reading).read_due)  # takes it over, and judges it
-        other.start()
-        other.join()
+        beside(another_node(reading).read_due)  # takes it over, and judges it
         return fields
 
     reading.crm.shows = slow
@@ -288,7 +293,7 @@ def test_what_is_written_again_while_it_is_read_is_read_again(store: Store) -> N
 
     def meanwhile(fields: dict[str, Any]) -> dict[str, Any]:
         reading.crm.shows = lambda fields: fields
-        reading.deliver("a", note="second")
+        beside(lambda: reading.deliver("a", note="second"))
         return fields
 
     reading.crm.shows = meanwhile
