@@ -413,6 +413,7 @@ read_back_queue = Table(
     Column("tries", Integer, nullable=False),
     UniqueConstraint("connection", "object", "record_id", "mapping"),
     Index(None, "connection", "due_at"),
+    sqlite_autoincrement=True,  # an id that is gone is nobody's again: whoever still reads by it must not meet a newer row
 )
 
 # --- who may do what ----------------------------------------

@@ -35,5 +35,6 @@ def upgrade() -> None:
             "mapping",
             name=op.f("uq_read_back_queue_connection_object_record_id_mapping"),
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_read_back_queue_connection_due_at"), "read_back_queue", ["connection", "due_at"])
