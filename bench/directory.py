@@ -157,12 +157,12 @@ def load(folder: Path, rows: int) -> dict[str, Any]:
 
 def serve(folder: Path, rows: int, port: int) -> None:
     """Serve the loaded directory."""
-    from hub.web.asgi import asgi_app, keep_what_is_loaded
+    from hub.web.asgi import asgi_app, ready_for_callers
     from hub.web.server import server
 
     with hub_over(folder, rows, port) as hub:
         app = asgi_app(hub)
-        keep_what_is_loaded()
+        ready_for_callers()
         node = server(app, host="127.0.0.1", port=port)
         threading.Thread(target=lambda: say_when(node), daemon=True).start()
         node.run()

@@ -34,7 +34,7 @@ from hub.credentials import admit
 from hub.desk.screen_pop import ScreenPop
 from hub.model import Account, Lookup, Match, Record
 from hub.store import desk
-from hub.web.asgi import asgi_app
+from hub.web.asgi import asgi_app, ready_for_callers
 from hub.web.server import server
 
 CRM_SECONDS = 0.02
@@ -198,6 +198,7 @@ def _serve(folder: Path, port: int) -> None:
         crm = Connection("crm", ConnectionConfig("crm", "slow", {}), SlowCrm())  # type: ignore[arg-type]
         hub.screen_pop = ScreenPop(hub.store, Connections({"crm": crm}), config, hub.own_numbers)
         _fill(hub)
+        ready_for_callers()
         node = server(asgi_app(hub), host="127.0.0.1", port=port)
         threading.Thread(target=lambda: say_when(node), daemon=True).start()
         node.run()

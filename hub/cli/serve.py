@@ -21,7 +21,7 @@ from hub.config import Config, load_config
 from hub.credentials import ADMIN, ADMIN_PASSWORD, API_TOKEN, WEBHOOK_SECRET, admit, credentials_file, with_credentials
 from hub.errors import PatchbayError
 from hub.log import set_up_logs
-from hub.web.asgi import asgi_app, keep_what_is_loaded
+from hub.web.asgi import asgi_app, ready_for_callers
 from hub.web.metrics import HubCollector
 from hub.web.server import server
 
@@ -53,7 +53,7 @@ def serve(host: str | None, port: int | None, no_work: bool, with_softphone: boo
         admit(hub.access, env)
         app = asgi_app(hub)
         hub.start(work=not no_work)
-        keep_what_is_loaded()
+        ready_for_callers()
         _welcome(config, env, softphone=beside is not None and beside.ready())
         for sign in (signal.SIGTERM, signal.SIGINT):
             # The server ends at the first, then raises it again: that must not keep the hub from closing.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from hub.assembly import Hub
 
 WORKERS = 32  # threads for Flask; a page to choose from may hold one for the whole deadline of a screen pop
+SWITCH_SECONDS = 0.0005
 LARGEST = 4 << 20  # bytes of a request that is no hook; no room takes more
 
 log = structlog.get_logger()
@@ -92,7 +94,7 @@ class Front:
                     log.error("not started", error=type(error).__name__, problem=str(error))
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
-                keep_what_is_loaded()
+                ready_for_callers()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 gc.unfreeze()
@@ -108,11 +110,16 @@ def _whole(body: bytes) -> Receive:
     return whole
 
 
-def keep_what_is_loaded() -> None:
-    """All that is loaded by now stays: looking through it for garbage again and again would stop every hook for some
-    50 ms each time. To be called once, when the hub has started."""
+def ready_for_callers() -> None:
+    """What a process that serves needs so that nobody waits for its other work. To be called once, when the hub has started.
+
+    All that is loaded by now stays: looking through it for garbage again and again would stop every hook for some 50 ms each
+    time. And a thread that computes, such as a pull's, hands the interpreter on after half a millisecond where another wants
+    it, not after Python's five: a pop needs it half a dozen times.
+    """
     gc.collect()
     gc.freeze()
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def _counter(flask: Flask) -> Any:
