@@ -76,7 +76,7 @@ class AsgiClient:
     ) -> Answer:
         """The same beside others."""
         road, _, query = path.partition("?")
-        given = query_string if isinstance(query_string, bytes) else urlencode(query_string).encode()
+        given = query_string if isinstance(query_string, bytes) else urlencode(query_string, doseq=True).encode()
         length = {"Content-Length": str(len(body))} if body else {}
         sent = {"Host": "hub", **length, **(headers or {})}
         scope = {
