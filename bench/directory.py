@@ -10,7 +10,6 @@ whose only CRM is down: every answer comes from the directory. Numbers are in no
 from __future__ import annotations
 
 import argparse
-import asyncio
 import http.client
 import json
 import os
@@ -158,18 +157,15 @@ def load(folder: Path, rows: int) -> dict[str, Any]:
 
 def serve(folder: Path, rows: int, port: int) -> None:
     """Serve the loaded directory."""
-    import uvicorn
-
-    from hub.web.asgi import asgi_app, keep_what_is_loaded
+    from hub.web.asgi import asgi_app, ready_for_callers
+    from hub.web.server import server
 
     with hub_over(folder, rows, port) as hub:
         app = asgi_app(hub)
-        keep_what_is_loaded()
-        server = uvicorn.Server(
-            uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", lifespan="off", loop="uvloop")
-        )
-        threading.Thread(target=lambda: say_when(server), daemon=True).start()
-        asyncio.run(server.serve())
+        ready_for_callers()
+        node = server(app, host="127.0.0.1", port=port)
+        threading.Thread(target=lambda: say_when(node), daemon=True).start()
+        node.run()
 
 
 def run(rows: int = ROWS) -> dict[str, Any]:

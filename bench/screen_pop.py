@@ -9,7 +9,6 @@ hub added is known request by request: the agent's own wait less the CRM's part 
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import os
@@ -35,7 +34,8 @@ from hub.credentials import admit
 from hub.desk.screen_pop import ScreenPop
 from hub.model import Account, Lookup, Match, Record
 from hub.store import desk
-from hub.web.asgi import asgi_app
+from hub.web.asgi import asgi_app, ready_for_callers
+from hub.web.server import server
 
 CRM_SECONDS = 0.02
 POPS = 1_000
@@ -198,11 +198,10 @@ def _serve(folder: Path, port: int) -> None:
         crm = Connection("crm", ConnectionConfig("crm", "slow", {}), SlowCrm())  # type: ignore[arg-type]
         hub.screen_pop = ScreenPop(hub.store, Connections({"crm": crm}), config, hub.own_numbers)
         _fill(hub)
-        server = uvicorn.Server(
-            uvicorn.Config(asgi_app(hub), host="127.0.0.1", port=port, log_level="error", lifespan="off", loop="uvloop")
-        )
-        threading.Thread(target=lambda: say_when(server), daemon=True).start()
-        asyncio.run(server.serve())
+        ready_for_callers()
+        node = server(asgi_app(hub), host="127.0.0.1", port=port)
+        threading.Thread(target=lambda: say_when(node), daemon=True).start()
+        node.run()
 
 
 def _fill(hub: Hub) -> None:
@@ -218,9 +217,9 @@ def _fill(hub: Hub) -> None:
         desk.add_own_numbers(conn, numbers)
 
 
-def say_when(server: uvicorn.Server) -> None:
+def say_when(node: uvicorn.Server) -> None:
     """Say on standard output when the server takes requests."""
-    while not server.started:
+    while not node.started:
         time.sleep(0.01)
     print("ready", flush=True)
 

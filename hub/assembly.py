@@ -67,6 +67,7 @@ class Hub:
                 config,
                 watchers=(self.drift.saw_refusals, self.read_back.saw),
                 described=self.described,
+                keepers=(self.read_back.to_read,),
             )
             self.lists = ContactLists(self.store, self.connections, self.mappings, config)
             self.watch = Watch(self.store, self.connections, config)

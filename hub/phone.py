@@ -74,7 +74,7 @@ def digits(raw: str) -> str:
 
 
 def _bare(raw: str) -> str:
-    sip = _SIP.match(raw)
+    sip = _SIP.match(raw) if ":" in raw else None
     return (sip.group(1) if sip else raw).strip()
 
 

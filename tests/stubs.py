@@ -19,7 +19,7 @@ from hub.contract import Manifest
 from hub.errors import ConfigError
 from hub.flow.delivery.backoff import Pace
 from hub.flow.delivery.deliver import Deliverer
-from hub.flow.delivery.road import Watcher
+from hub.flow.delivery.road import Keeper, Watcher
 from hub.flow.subject import interaction_subject
 from hub.language.mapping import Rendered, Source, TargetSpec
 from hub.model import Description, Field, Identity, Lookup, Receipt, Record, Row, Target
@@ -219,10 +219,12 @@ class Rig:
         self.connection = Connection("crm", ConnectionConfig("crm", "stub", {}, **declared), crm)  # type: ignore[arg-type]
         self.deliverer = self.another()
 
-    def another(self, *watchers: Watcher) -> Deliverer:
+    def another(self, *watchers: Watcher, keepers: Sequence[Keeper] = ()) -> Deliverer:
         """One more node's Deliverer."""
         connections = Connections({"crm": self.connection})
-        return Deliverer(self.store, connections, self.mappings, config(self.store), self.pace, watchers)
+        return Deliverer(
+            self.store, connections, self.mappings, config(self.store), self.pace, watchers, keepers=keepers
+        )
 
     def all(self, **where: Any) -> list[Delivery]:
         """Every delivery, oldest first."""

@@ -18,7 +18,9 @@ from hub.assembly import Hub
 from hub.config import load_config
 from hub.credentials import ADMIN, admit
 from hub.model import Event
+from hub.web.asgi import asgi_app
 from hub.web.flask_app import create_flask
+from tests.asgi_client import AsgiClient
 
 PASSWORD, TOKEN, SECRET = "correct horse", "pb_test-token", "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHM="
 
@@ -101,7 +103,8 @@ class WholeHub:
 
     def __init__(self, hub: Hub, flask: Flask) -> None:
         self.hub, self.flask = hub, flask
-        self.program = Program(flask.test_client(), TOKEN)
+        self.door = AsgiClient(asgi_app(hub, flask))
+        self.program = Program(self.door, TOKEN)
 
     def take(self, connection: str = "platform", **event: Any) -> None:
         """Take an event in, as a hook that was proven."""
@@ -135,7 +138,7 @@ class WholeHub:
 class Program:
     """A program that calls the API with a token."""
 
-    def __init__(self, client: FlaskClient, token: str) -> None:
+    def __init__(self, client: AsgiClient, token: str) -> None:
         self._client, self._headers = client, {"Authorization": f"Bearer {token}"}
 
     def get(self, road: str, status: int = 200, **query: Any) -> Any:

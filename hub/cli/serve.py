@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import click
 import structlog
-import uvicorn
 from prometheus_client import CollectorRegistry, start_http_server
 
 from hub.assembly import Hub
@@ -22,12 +21,9 @@ from hub.config import Config, load_config
 from hub.credentials import ADMIN, ADMIN_PASSWORD, API_TOKEN, WEBHOOK_SECRET, admit, credentials_file, with_credentials
 from hub.errors import PatchbayError
 from hub.log import set_up_logs
-from hub.web.asgi import asgi_app, keep_what_is_loaded
-from hub.web.impatient import ImpatientProtocol
+from hub.web.asgi import asgi_app, ready_for_callers
 from hub.web.metrics import HubCollector
-
-FINISH_SECONDS = 20  # how long requests in flight may take to end
-KEEP_ALIVE_SECONDS = 65  # longer than a platform's or a balancer's own, so that they hang up first
+from hub.web.server import server
 
 log = structlog.get_logger()
 
@@ -57,12 +53,12 @@ def serve(host: str | None, port: int | None, no_work: bool, with_softphone: boo
         admit(hub.access, env)
         app = asgi_app(hub)
         hub.start(work=not no_work)
-        keep_what_is_loaded()
+        ready_for_callers()
         _welcome(config, env, softphone=beside is not None and beside.ready())
         for sign in (signal.SIGTERM, signal.SIGINT):
             # The server ends at the first, then raises it again: that must not keep the hub from closing.
             signal.signal(sign, lambda *_: None)
-        _server(app).run(sockets=[listening])
+        server(app).run(sockets=[listening])
 
 
 @click.command()
@@ -87,23 +83,6 @@ def work(metrics_port: int | None) -> None:
         log.info("working", connections=list(hub.connections))
         ended.wait()
         log.info("finishing")
-
-
-def _server(app: object) -> uvicorn.Server:
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,  # type: ignore[arg-type]
-            loop="uvloop",
-            http=ImpatientProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=FINISH_SECONDS,
-        )
-    )
 
 
 def _bound(config: Config) -> socket.socket:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from functools import partial
+from typing import Any, NamedTuple
 
 import structlog
 from msgspec import Struct
@@ -27,6 +28,13 @@ class Silent(Struct, frozen=True, kw_only=True):
 
     connection: str
     why: str
+
+
+class Wait(NamedTuple):
+    """What has to be waited for: until all of `answers` are there, and no longer than `deadline` (of time.monotonic)."""
+
+    answers: Sequence[Future[Any]]
+    deadline: float
 
 
 class Unreadable(Exception):
@@ -70,7 +78,7 @@ class Asked:
         connections: Mapping[str, Connection],
         lookups: Mapping[str, Sequence[Lookup]],
     ) -> None:
-        self._lines = lines
+        self._lines, self._began = lines, time.monotonic()
         self._silent: list[Silent] = []
         self._questions: dict[str, Question] = {}
         self.refused: dict[str, ConnectorError] = {}  # who did answer: that it cannot be asked so
@@ -82,15 +90,20 @@ class Asked:
             except LineHangs:
                 self._silent.append(Silent(connection=name, why="it still owes the answers to earlier questions"))
 
+    def awaited(self, deadline: float) -> Iterator[Wait]:
+        """What has to be waited for before `answers`; nothing where all have answered or nobody was asked."""
+        open_ = [question.answer for question in self._questions.values() if not question.answer.done()]
+        if open_:
+            yield Wait(open_, deadline)
+
     def answers(self, deadline: float) -> tuple[dict[str, Answer], tuple[Silent, ...]]:
-        """What each has found by `deadline` (of time.monotonic), and who stayed silent."""
-        left = max(0.0, deadline - time.monotonic())
-        wait([question.answer for question in self._questions.values()], timeout=left)
+        """What each has found by `deadline` (of time.monotonic), and who stayed silent. Waits for it."""
+        wait([question.answer for question in self._questions.values()], max(0.0, deadline - time.monotonic()))
         found: dict[str, Answer] = {}
         for name, question in self._questions.items():
             if not question.answer.done():
                 self._lines[name].give_up(question)
-                self._silence(name, f"no answer within {left:.1f} s", "deadline")
+                self._silence(name, f"no answer within {deadline - self._began:.1f} s", "deadline")
                 continue
             try:
                 found[name] = question.answer.result()

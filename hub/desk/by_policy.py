@@ -12,11 +12,11 @@ silent is not waited for again where the directory has an answer: it is asked be
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from hub.clock import now
-from hub.desk.asking import Answer, Asked, Asking, Silent
+from hub.desk.asking import Answer, Asked, Asking, Silent, Wait
 from hub.errors import ConnectorError
 from hub.flow.directory.known import Directory, Told
 from hub.language.directory import Policy, Road
@@ -47,10 +47,13 @@ class ByPolicy:
 
     def once_more(
         self, names: Sequence[str], lookups: Mapping[str, Sequence[Lookup]], deadline: float
-    ) -> dict[str, Answer]:
+    ) -> Generator[Wait, None, dict[str, Answer]]:
         """What those of `names` find that were not asked yet and were not silent: what the directory cannot decide."""
-        asked = {n: lookups[n] for n in names if self.policy(n) == "first" and n not in self._probed}
-        found, silent = self._asking.begin(asked).answers(deadline)
+        asked = self._asking.begin(
+            {n: lookups[n] for n in names if self.policy(n) == "first" and n not in self._probed}
+        )
+        yield from asked.awaited(deadline)
+        found, silent = asked.answers(deadline)
         for one in silent:
             self.was_silent(one.connection)
         return found
@@ -111,6 +114,10 @@ class AskedByPolicy:
     def refused(self) -> dict[str, ConnectorError]:
         """Who did answer: that it cannot be asked so."""
         return {name: error for name, error in self._asked.refused.items() if name not in self.since}
+
+    def awaited(self, deadline: float) -> Iterator[Wait]:
+        """What has to be waited for before `answers`."""
+        return self._asked.awaited(deadline)
 
     def answers(self, deadline: float) -> tuple[dict[str, Answer], tuple[Silent, ...]]:
         """What is found by `deadline` (of time.monotonic), and who stayed silent and is not known to the directory."""

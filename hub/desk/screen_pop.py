@@ -8,7 +8,7 @@ whoever calls may well be known to the CRM that did not answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from hub.clock import from_ms, now, now_ms
 from hub.config import Config
 from hub.connections import Connection, Connections
-from hub.desk.asking import Answer, Asking, Silent
+from hub.desk.asking import Answer, Asking, Silent, Wait
 from hub.desk.by_policy import ByPolicy, Since
 from hub.desk.caller import Ask, Caller, caller_of
 from hub.desk.choice import Asked, Candidate, Choice, Source, choice, facts_asked
@@ -111,6 +111,17 @@ class ScreenPop:
 
     def pop(self, ask: Ask) -> Pop:
         """Who it is. Raises UnknownConnection for a connection that is not there."""
+        steps = self.steps(ask)
+        while True:
+            try:
+                next(steps)  # the next step waits by itself
+            except StopIteration as done:
+                made: Pop = done.value
+                return made
+
+    def steps(self, ask: Ask) -> Generator[Wait, None, Pop]:
+        """The same in steps, each of which is short: whoever has something better to do than wait, waits in between for
+        what the step has given out."""
         began = time.monotonic()
         asked, platform = self._asked(ask.connection)
         caller = caller_of(ask, platform, self.own, self._store, self._config)
@@ -118,6 +129,7 @@ class ScreenPop:
         under_way = self._road.begin(lookups)
         fresh = self._fresh(asked, caller)  # while the CRMs think
         deadline = began + self.table.deadline
+        yield from under_way.awaited(deadline)
         answers, silent = under_way.answers(deadline)
         since = under_way.since
         for name, answer in answers.items():
@@ -126,7 +138,7 @@ class ScreenPop:
         tiers = self._tiers(lookups, answers, since, fresh, caller)
         unsure = self._unsure(tiers, caller, asked)
         if unsure:
-            live = self._road.once_more(unsure, lookups, deadline)
+            live = yield from self._road.once_more(unsure, lookups, deadline)
             since = {name: held for name, held in since.items() if name not in live}
             tiers = self._tiers(lookups, answers | live, since, fresh, caller)
         made = self._answer(ask, caller, tiers, asked, silent)
@@ -224,8 +236,7 @@ class ScreenPop:
         if not caller.phone and not caller.email:
             return []
         since = now_ms() - int(self.table.fresh.total_seconds() * 1000)
-        with self._store.read() as conn:
-            rows = desk.fresh(conn, asked, caller.phone, caller.email, since)
+        rows = desk.fresh(self._store, asked, caller.phone, caller.email, since)
         made = []
         for row in rows:
             by = "phone" if caller.phone and row.phone == caller.phone else "email"

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -92,20 +92,35 @@ def _boolean(value: Any) -> bool:
 
 # --- time ----------------------------------------
 
+_A_TIME = "a time such as 2026-03-02T10:00:00Z or 2026-03-02"
+
 
 def moment(value: Any, zone: ZoneInfo) -> datetime:
     """A time in ISO form, moved to `zone`; without an offset it is read as that zone's."""
-    right = "a time such as 2026-03-02T10:00:00Z or 2026-03-02"
+    return _moved(_time(value, zone), zone, value)
+
+
+def instant(value: Any, zone: ZoneInfo) -> datetime:
+    """The same in UTC, where the zone is nobody's concern."""
+    return _moved(_time(value, zone), UTC, value)
+
+
+def _time(value: Any, zone: ZoneInfo) -> datetime:
     if type(value) is not str or not 10 <= len(value) <= 40 or value[4] != "-":
-        raise Unfit(value, right)
+        raise Unfit(value, _A_TIME)
     try:
         read = datetime.fromisoformat(value)
-        if read.tzinfo is None:
-            # By way of UTC, so that an hour which the zone skips in spring is one that a clock there has shown.
-            read = read.replace(tzinfo=zone).astimezone(UTC)
+        # By way of UTC, so that an hour which the zone skips in spring is one that a clock there has shown.
+        return read if read.tzinfo is not None else read.replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Unfit(value, _A_TIME) from None
+
+
+def _moved(read: datetime, zone: tzinfo, value: Any) -> datetime:
+    try:
         return read.astimezone(zone)
     except (ValueError, OverflowError):
-        raise Unfit(value, right) from None
+        raise Unfit(value, _A_TIME) from None
 
 
 def _date(value: Any, zone: ZoneInfo) -> str:

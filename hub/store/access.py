@@ -17,6 +17,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from hub.clock import from_ms, now_ms
 from hub.errors import PatchbayError, nearest
 from hub.store.database import Store
+from hub.store.glance import Glance
 from hub.store.schema import keys, tokens, users
 
 SCOPES: dict[str, str] = {
@@ -33,8 +34,10 @@ SCRYPT, SCRYPT_MEMORY = (2**15, 8, 1), 64 << 20  # cost, block size, lanes; byte
 TOKEN_PREFIX = "pb_"  # noqa: S105  # so that a leaked token can be recognised by what it looks like
 
 
-# Asked by every call of the API, so it is built once.
-_BY_DIGEST = select(tokens).where(tokens.c.digest == bindparam("shown"))
+# Asked by every call of the API.
+_BY_DIGEST = Glance(
+    lambda _: select(tokens.c.name, tokens.c.scopes, tokens.c.created_at).where(tokens.c.digest == bindparam("shown"))
+)
 
 
 class AccessError(PatchbayError):
@@ -110,9 +113,9 @@ class Access:
 
     def token_of(self, token: str) -> Token | None:
         """The token that a caller shows. Compared by digest, so timing tells nothing of it."""
-        with self._store.read() as connection:
-            row = connection.execute(_BY_DIGEST, {"shown": digest_of(token)}).first()
-        return None if row is None else Token(row.name, tuple(json.loads(row.scopes)), from_ms(row.created_at))
+        for row in self._store.glance(_BY_DIGEST, shown=digest_of(token)):
+            return Token(row.name, tuple(json.loads(row.scopes)), from_ms(row.created_at))
+        return None
 
     # --- users ----------------------------------------
 

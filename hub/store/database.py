@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 
 from hub.errors import ConfigError
 from hub.store.bell import Bells
+from hub.store.glance import Glance, Glances
 
 Bell = Callable[[], None]
 T = TypeVar("T")
@@ -41,6 +42,7 @@ class Store:
         self._writer = _writers.setdefault(engine, threading.Lock())
         self._bells: dict[str, list[Bell]] = {}
         self._to_others: Bells | None = None
+        self._glances = Glances(engine)
         self._opening = threading.Lock()
         self._closed = False
 
@@ -80,6 +82,10 @@ class Store:
         with self.engine.connect().execution_options(patchbay_read=True) as connection:
             yield connection
 
+    def glance(self, question: Glance, **given: Any) -> list[Any]:
+        """The rows of one small question that is asked all day, as they are committed now."""
+        return self._glances.rows(question, given)
+
     def on_wake(self, channel: str, bell: Bell) -> None:
         """Have `bell` rung when somebody calls `wake(channel)`. A bell must return at once."""
         self._bells.setdefault(channel, []).append(bell)
@@ -99,6 +105,7 @@ class Store:
             self._closed = True
         if others is not None:
             others.close()
+        self._glances.close()
         self.engine.dispose()
 
     def _others(self) -> Bells | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from functools import cache
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
+from sqlalchemy import Column, Connection, Row, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
+from hub.store.database import Store
+from hub.store.glance import Glance, one_of
 from hub.store.schema import dials, do_not_call, fresh_records, interactions, own_numbers
 
 DIAL_LOCK = 0x6469616C  # "dial": the first half of the advisory lock that orders one agent's clicks
@@ -153,28 +154,32 @@ def remember_fresh(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
         )
 
 
-def fresh(conn: Connection, connections: Sequence[str], phone: str, email: str, since: int) -> Sequence[Row[Any]]:
+def fresh(store: Store, connections: Sequence[str], phone: str, email: str, since: int) -> list[Any]:
     """What the hub created since then in these connections with this number or e-mail address, newest first."""
-    if not phone and not email:
-        return []
-    given = {"phone": phone, "emails": [email, email.lower()], "since": since, "connections": list(connections)}
-    return conn.execute(_fresh(bool(phone), bool(email)), given).all()
+    asked: dict[str, Any] = {"connections": list(connections), "since": since}
+    rows = store.glance(_FRESH_BY_PHONE, values=[phone], **asked) if phone else []
+    if email:
+        rows += store.glance(_FRESH_BY_EMAIL, values=[email, email.lower()], **asked)
+    return sorted(dict.fromkeys(rows), key=lambda row: row.created_at, reverse=True)
 
 
-@cache
-def _fresh(by_phone: bool, by_email: bool) -> Any:
-    """Built once: building it takes longer than running it."""
-    same = [fresh_records.c.phone == bindparam("phone")] if by_phone else []
-    if by_email:
-        same.append(fresh_records.c.email.in_(bindparam("emails", expanding=True)))
-    return (
-        select(fresh_records)
-        .where(fresh_records.c.created_at >= bindparam("since"))
-        .where(fresh_records.c.connection.in_(bindparam("connections", expanding=True)), or_(*same))
-        .order_by(fresh_records.c.created_at.desc())
-        .limit(50)
+def _fresh_by(known: Column[str]) -> Glance:
+    table = fresh_records.c
+    columns = ("connection", "object", "record_id", "phone", "email", "title", "url", "created_at")
+    return Glance(
+        lambda dialect: (
+            select(*(table[name] for name in columns))
+            .where(one_of(dialect, known, "values"), one_of(dialect, table.connection, "connections"))
+            .where(table.created_at >= bindparam("since"))
+            .order_by(table.created_at.desc())
+            .limit(50)
+        ),
+        lists=["values", "connections"],
     )
 
+
+# Two, for of both at once SQLite would read every fresh record of the connections.
+_FRESH_BY_PHONE, _FRESH_BY_EMAIL = _fresh_by(fresh_records.c.phone), _fresh_by(fresh_records.c.email)
 
 # --- interactions ----------------------------------------
 

@@ -7,10 +7,12 @@ stands once, beside the list of its identifiers: so a record that changes knows 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
+from hub.store.database import Store
+from hub.store.glance import Glance, one_of
 from hub.store.many import Into, among, bulk, insert
 from hub.store.schema import directory_entries, directory_records, directory_sources, list_runs
 
@@ -20,46 +22,33 @@ _KEY = ("connection", "object", "id")
 _RECORD = tuple(directory_records.c[name] for name in (*_KEY, "body", "seen_at"))
 
 
-class KeptRecord(NamedTuple):
-    """One row of `directory_records` to write."""
-
-    connection: str
-    object: str
-    id: str
-    body: str
-    run: int
-    seen_at: int
-
-
-class KeptEntry(NamedTuple):
-    """One row of `directory_entries` to write."""
-
-    value: str
-    connection: str
-    object: str
-    id: str
+# Plain tuples, in the columns' order: a first load makes millions of them.
+KeptRecord: TypeAlias = tuple[str, str, str, str, int, int]  # connection, object, id, body, run, seen_at
+KeptEntry: TypeAlias = tuple[str, str, str, str]  # value, connection, object, id
 
 
 # --- look up ----------------------------------------
 
 
-def known_by(conn: Connection, connection: str, value: str) -> Sequence[Any]:
+def known_by(store: Store, connection: str, value: str) -> list[Any]:
     """The records of a connection that an identifier finds: connection, object, id, body, seen_at."""
-    return conn.execute(_KNOWN_BY, {"connection": connection, "value": value}).all()
+    return store.glance(_KNOWN_BY, connection=connection, value=value)
 
 
-def named(conn: Connection, connection: str, object: str, ids: Collection[str]) -> Sequence[Any]:
+def named(store: Store, connection: str, object: str, ids: Collection[str]) -> list[Any]:
     """The records of an object with these ids: connection, object, id, body, seen_at."""
-    mine = _mine(directory_records, connection, object)
-    return conn.execute(select(*_RECORD).where(*mine, among(conn, directory_records.c.id, ids))).all()
+    return store.glance(_NAMED, connection=connection, object=object, ids=list(ids))
+
+
+def in_step(store: Store) -> list[Any]:
+    """Every pulled object: connection, object, and fresh_at, since when it is in step with the CRM."""
+    return store.glance(_IN_STEP)
 
 
 def sources(conn: Connection) -> Sequence[Any]:
     """Every pulled object: how much is known of it, and since when that is in step with the CRM."""
-    return conn.execute(_SOURCES).all()
-
-
-_SOURCES = select(directory_sources).order_by(directory_sources.c.connection, directory_sources.c.object)
+    order = (directory_sources.c.connection, directory_sources.c.object)
+    return conn.execute(select(directory_sources).order_by(*order)).all()
 
 
 # --- a page of a pull ----------------------------------------
@@ -157,17 +146,31 @@ def _mine(table: Any, connection: str, object: str) -> tuple[Any, Any]:
     return (table.c.connection == connection, table.c.object == object)
 
 
-# Built once: building it takes longer than running it.
-_KNOWN_BY = (
-    select(*_RECORD)
-    .select_from(
-        directory_entries.join(
-            directory_records, and_(*(directory_records.c[name] == directory_entries.c[name] for name in _KEY))
+_KNOWN_BY = Glance(
+    lambda _: (
+        select(*_RECORD)
+        .select_from(
+            directory_entries.join(
+                directory_records, and_(*(directory_records.c[name] == directory_entries.c[name] for name in _KEY))
+            )
         )
+        .where(
+            directory_entries.c.value == bindparam("value"), directory_entries.c.connection == bindparam("connection")
+        )
+        .order_by(directory_entries.c.object, directory_entries.c.id)
+        .limit(MOST)
     )
-    .where(directory_entries.c.value == bindparam("value"), directory_entries.c.connection == bindparam("connection"))
-    .order_by(directory_entries.c.object, directory_entries.c.id)
-    .limit(MOST)
+)
+_NAMED = Glance(
+    lambda dialect: (
+        select(*_RECORD)
+        .where(directory_records.c.connection == bindparam("connection"))
+        .where(directory_records.c.object == bindparam("object"), one_of(dialect, directory_records.c.id, "ids"))
+    ),
+    lists=["ids"],
+)
+_IN_STEP = Glance(
+    lambda _: select(directory_sources.c.connection, directory_sources.c.object, directory_sources.c.fresh_at)
 )
 _RECORDS: Into = (
     directory_records.name,
@@ -181,7 +184,5 @@ _ENTRIES: Into = (
     {},
     "(value, connection, object, id) DO NOTHING",
 )
-_PLACES = tuple(f"_{name}" for name in KeptEntry._fields)
-_DROP = delete(directory_entries).where(
-    *(directory_entries.c[name] == bindparam(f"_{name}") for name in KeptEntry._fields)
-)
+_PLACES = tuple(f"_{name}" for name in _ENTRIES[1])
+_DROP = delete(directory_entries).where(*(directory_entries.c[place[1:]] == bindparam(place) for place in _PLACES))

@@ -1,19 +1,19 @@
 """Many rows by few statements, without SQLAlchemy's own work for each row: for the outbox that is a tenth of a delivery.
 
 SQLite's driver lets go of the interpreter's lock for every row that it writes, and with another thread at work each time
-waits to have it back: on two cores that costs more than the writing. So `write_rows` puts rows in as INSERTs of many rows
-each, of sizes that are powers of two, that there may be few different statements to prepare. PostgreSQL's driver sends
-many parameters to one prepared statement without waiting in between; it is given that.
+waits to have it back: on two cores that costs more than the writing. So rows are put in as INSERTs of many rows each, of
+sizes that are powers of two, that there may be few different statements to prepare. PostgreSQL's driver sends many
+parameters to one prepared statement without waiting in between; `write_rows` gives it that, and `bulk` whole columns.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy import ARRAY, ClauseElement, Connection, Text, any_, bindparam, func, literal, select
@@ -24,6 +24,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 # table, columns with their types, columns that are the same for all, and what a conflict does
 Into = tuple[str, dict[str, str], dict[str, str], str]
 
+T = TypeVar("T")
 LARGEST = 256  # rows in one statement; SQLite takes 32,766 parameters
 _INSERT = re.compile(r"(.* VALUES )(\([^()]*\))(.*)", re.DOTALL)
 _compiled: dict[tuple[int, str], tuple[ClauseElement, str, Mapping[str, Any], Any]] = {}
@@ -59,13 +60,9 @@ def write_rows(conn: Connection, statement: Any, rows: Sequence[NamedTuple]) -> 
         names = [f"_{name}" for name in fields]
         conn.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
         return
-    pick, start, size = _order(statement, fields), 0, LARGEST
-    while start < len(rows):
-        while size > len(rows) - start:
-            size //= 2
-        values = tuple(chain.from_iterable(map(pick, rows[start : start + size])))
-        conn.exec_driver_sql(_of_rows(statement, size), values)
-        start += size
+    pick = _order(statement, fields)
+    for some in _in_sizes(rows):
+        conn.exec_driver_sql(_of_rows(statement, len(some)), tuple(chain.from_iterable(map(pick, some))))
 
 
 @cache
@@ -84,23 +81,42 @@ def _of_rows(statement: Any, size: int) -> str:
 
 
 def bulk(conn: Connection, into: Into, rows: Sequence[Sequence[Any]]) -> None:
-    """One statement for all rows: PostgreSQL takes columns as arrays, SQLite a prepared statement many times."""
+    """Few statements for all rows: PostgreSQL takes columns as arrays, SQLite many rows at once."""
     if not rows:
         return
     table, columns, fixed, conflict = into
     names = ", ".join((*columns, *fixed))
-    values = ", ".join((*columns, *fixed.values()))
     if conn.dialect.name == "postgresql":
+        values = ", ".join((*columns, *fixed.values()))
         arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
         given = f"unnest({arrays}) AS given ({', '.join(columns)})"
         parameters: Any = tuple(list(column) for column in zip(*rows, strict=True))
         statement = f"INSERT INTO {table} ({names}) SELECT {values} FROM {given} ON CONFLICT {conflict}"  # noqa: S608
-    else:
-        places = {name: f"?{position}" for position, name in enumerate(columns, 1)}
-        values = ", ".join([*places.values(), *(places.get(value, value) for value in fixed.values())])
-        parameters = list(rows)
-        statement = f"INSERT INTO {table} ({names}) VALUES ({values}) ON CONFLICT {conflict}"  # noqa: S608
-    conn.exec_driver_sql(statement, parameters)
+        conn.exec_driver_sql(statement, parameters)
+        return
+    # A value that stands for two columns is given twice.
+    held = list(columns)
+    places = [*range(len(held)), *(held.index(value) for value in fixed.values() if value in columns)]
+    values = ", ".join(["?"] * len(held) + ["?" if value in columns else value for value in fixed.values()])
+    head, tail = f"INSERT INTO {table} ({names}) VALUES ", f" ON CONFLICT {conflict}"  # noqa: S608
+    whole = rows if len(places) == len(held) else list(map(itemgetter(*places), rows))
+    for some in _in_sizes(whole):
+        conn.exec_driver_sql(_of_many(head, f"({values})", tail, len(some)), tuple(chain.from_iterable(some)))
+
+
+@cache
+def _of_many(head: str, row: str, tail: str, size: int) -> str:
+    return head + ", ".join([row] * size) + tail
+
+
+def _in_sizes(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The rows in portions whose sizes are powers of two, LARGEST at most."""
+    start, size = 0, LARGEST
+    while start < len(rows):
+        while size > len(rows) - start:
+            size //= 2
+        yield rows[start : start + size]
+        start += size
 
 
 def among(conn: Connection, column: Any, values: Collection[str]) -> Any:

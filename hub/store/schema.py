@@ -395,6 +395,27 @@ read_back = Table(
     PrimaryKeyConstraint("connection", "mapping", "version", "field"),
 )
 
+read_back_queue = Table(
+    "read_back_queue",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("record_id", Text, nullable=False),
+    Column("mapping", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("delivery", RowNumber, nullable=False),  # its last attempt has what was sent
+    Column("country", Text, nullable=False),  # by whose rules numbers are compared
+    Column("noted_at", Moment, nullable=False),
+    Column(
+        "due_at", Moment, nullable=False
+    ),  # while it is being read: when it comes again if whoever reads does not come back
+    Column("tries", Integer, nullable=False),
+    UniqueConstraint("connection", "object", "record_id", "mapping"),
+    Index(None, "connection", "due_at"),
+    sqlite_autoincrement=True,  # an id that is gone is nobody's again: whoever still reads by it must not meet a newer row
+)
+
 # --- who may do what ----------------------------------------
 
 tokens = Table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -17,6 +17,8 @@ Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Pair = tuple[bytes, bytes]  # a header's name and value
+Pairs = list[Pair]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -78,25 +80,35 @@ async def _chunks(receive: Receive, at_most: int) -> bytes:
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-async def answer(send: Send, status: int, body: bytes, media: bytes = b"application/json") -> None:
+async def answer(
+    send: Send, status: int, body: bytes, media: bytes = b"application/json", headers: Iterable[Pair] = ()
+) -> None:
     """Answer with a whole body."""
-    headers = [(b"content-type", media), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    whole = [(b"content-type", media), (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": whole})
     await send({"type": "http.response.body", "body": body})
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send, problem: Problem, *, linger: bool = False) -> None:
+async def refuse(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    problem: Problem,
+    *,
+    linger: bool = False,
+    headers: Iterable[Pair] = (),
+) -> None:
     """Answer with a problem. `linger`: the body was not read, and may be anything.
 
     Then the connection is closed, but only after the client had a moment to read the answer: a close with bytes unread
     resets the connection, and the client would see that reset instead of the reason.
     """
     body = msgspec.json.encode(problem_body(problem, scope["path"]))
-    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
-    headers += [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in problem.headers.items()]
+    whole = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode()), *headers]
+    whole += [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in problem.headers.items()]
     if linger:
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+        whole.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": problem.status, "headers": whole})
     await send({"type": "http.response.body", "body": body, "more_body": linger})
     if linger:
         if problem.status != HTTPStatus.REQUEST_TIMEOUT:

@@ -1,4 +1,4 @@
-"""The Flask part of the hub: the API, the pages and what machines ask. Hooks and push are plain ASGI, beside it."""
+"""The Flask part of the hub: API, pages and what machines ask. Hooks, screen pops and push are plain ASGI, beside it."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
+NEVER_KEPT = {"Cache-Control": "no-store"}  # of what the hub answers, but for its static files
 
 
 def create_flask(hub: Hub) -> Flask:
@@ -80,5 +81,6 @@ def _with_security_headers(response: Response) -> Response:
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     if request.endpoint != "static":
-        response.headers.setdefault("Cache-Control", "no-store")
+        for name, value in NEVER_KEPT.items():
+            response.headers.setdefault(name, value)
     return response

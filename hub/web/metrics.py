@@ -44,6 +44,15 @@ class Metrics:
         Gauge("patchbay_up_since_seconds", "When this process started", registry=self.registry).set(time.time())
         self.registry.register(HubCollector(hub))
 
+    def took(self, endpoint: str, seconds: float) -> None:
+        """A request was answered."""
+        self.requests.labels(endpoint).observe(seconds)
+
+    def popped(self, endpoint: str, seconds: float) -> None:
+        """A screen pop was answered."""
+        self.took(endpoint, seconds)
+        self.screen_pops.observe(seconds)
+
 
 class HubCollector(Collector):
     """What the store and the workers know, read when somebody asks."""
@@ -147,11 +156,13 @@ def prepare(app: Flask, hub: Hub) -> None:
     @app.after_request
     def _end(response: Response) -> Response:
         if request.endpoint and "began" in g:
-            took = time.perf_counter() - g.began
-            measured.requests.labels(request.endpoint).observe(took)
-            if request.endpoint == "desk.screen_pop":
-                measured.screen_pops.observe(took)
+            measured.took(request.endpoint, time.perf_counter() - g.began)
         return response
+
+
+def metrics_of(app: Flask) -> Metrics | None:
+    """The metrics of `app`, for the roads beside it; None where it measures nothing."""
+    return app.extensions.get(EXTENSION)
 
 
 @pages.get("/metrics")

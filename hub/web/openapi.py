@@ -14,13 +14,12 @@ from flask import Blueprint, Flask, Response, current_app
 from marshmallow import Schema
 from marshmallow import fields as wire
 from werkzeug.http import HTTP_STATUS_CODES
-from werkzeug.routing import Rule
 
 from hub import model
 from hub.store.access import SCOPES
-from hub.web.api.endpoint import DECLARATION, Declaration
+from hub.web.api.declaration import Declaration
 from hub.web.api.fields import Moment, Noun
-from hub.web.api.rooms import API_PREFIX, with_api
+from hub.web.api.rooms import API_PREFIX, Road, roads, with_api
 from hub.web.problems import MEDIA_TYPE
 
 pages = Blueprint("openapi", __name__)
@@ -62,15 +61,6 @@ def description() -> Response:
     return Response(made, mimetype="application/json")
 
 
-def declared(app: Flask) -> Iterator[tuple[Rule, str, Declaration]]:
-    """Every endpoint of the API: its rule, its method, what it says of itself."""
-    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
-        found = getattr(app.view_functions[rule.endpoint], DECLARATION, None)
-        if found is not None:
-            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-                yield rule, method, found
-
-
 def openapi(app: Flask) -> dict[str, Any]:
     """The description of the API of `app`, OpenAPI 3.1."""
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
@@ -90,22 +80,23 @@ def openapi(app: Flask) -> dict[str, Any]:
     spec.components.security_scheme("session", {"type": "apiKey", "in": "cookie", "name": "patchbay"})
     for scope, about in SCOPES.items():
         spec.tag({"name": scope, "description": about})
-    for rule, method, says in declared(app):
-        spec.path(path=_path(rule), operations={method.lower(): _operation(rule, method, says)})
+    for road in roads(app):
+        spec.path(path=_path(road), operations={road.method.lower(): _operation(road)})
     made: dict[str, Any] = spec.to_dict()
     return made
 
 
-def _operation(rule: Rule, method: str, says: Declaration) -> dict[str, Any]:
+def _operation(road: Road) -> dict[str, Any]:
+    says = road.says
     parameters: list[Any] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if kind == "int" else "string"}}
-        for kind, name in PART.findall(rule.rule)
+        for kind, name in PART.findall(road.rule)
     ]
     for where, schema in (("query", says.query), ("header", says.headers)):
         if schema is not None:
             parameters.append({"in": where, "schema": schema})
     operation: dict[str, Any] = {
-        "operationId": f"{method.lower()}_{rule.endpoint.replace('.', '_')}",
+        "operationId": f"{road.method.lower()}_{road.endpoint.replace('.', '_')}",
         "summary": says.about,
         "description": f"Scope: `{says.scope}`.",
         "tags": [says.scope],
@@ -159,8 +150,8 @@ def _attributes(spec: APISpec) -> Callable[..., dict[str, Any]]:
     return attributes
 
 
-def _path(rule: Rule) -> str:
-    return PART.sub(r"{\2}", rule.rule)
+def _path(road: Road) -> str:
+    return PART.sub(r"{\2}", road.rule)
 
 
 def _schema_name(schema: Any) -> str:
@@ -181,8 +172,9 @@ def api_reference() -> str:
         "| scope | lets |\n|---|---|\n",
         *(f"| `{scope}` | {about} |\n" for scope, about in SCOPES.items()),
     ]
-    for rule, method, says in declared(app):
-        parts.append(f"\n## `{method} {_path(rule)}`\n\n{says.about} Scope: `{says.scope}`.\n")
+    for road in roads(app):
+        says = road.says
+        parts.append(f"\n## `{road.method} {_path(road)}`\n\n{says.about} Scope: `{says.scope}`.\n")
         for title, schema in (
             ("Query", says.query),
             ("Headers", says.headers),

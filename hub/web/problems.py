@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from flask import Flask, Response, render_template, request
 from jinja2 import TemplateNotFound
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.http import HTTP_STATUS_CODES
 
 from hub.errors import ConnectorError, PatchbayError, Then, Throttled
@@ -70,41 +70,40 @@ def connector_problem(error: ConnectorError) -> Problem:
     return Problem(status, str(error), kind=error.name.replace("_", "-"), headers=headers)
 
 
+def problem_of(error: Exception, road: str) -> Problem:
+    """The problem for whatever went wrong on `road`. What nobody has foreseen goes to the log, and none of it to who asked;
+    to be called where it is handled."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, ConnectorError):
+        return connector_problem(error)
+    log.exception("request failed", path=road, error=type(error).__name__)
+    return Problem(500, "Patchbay failed on this request; the log of the hub says why.", kind="internal")
+
+
+def not_possible(method: str, path: str, possible: Iterable[str]) -> Problem:
+    """The problem for a method that a road does not have."""
+    allowed = ", ".join(sorted(possible))
+    detail = f"{method} is not possible at {path}; possible: {allowed}."
+    return Problem(405, detail, headers={"Allow": allowed})
+
+
 def register_problems(app: Flask) -> None:
     """Have `app` answer every error with a problem."""
-
-    @app.errorhandler(Problem)
-    def _problem(problem: Problem) -> Response:
-        return _answer(problem)
-
-    @app.errorhandler(ConnectorError)
-    def _connector(error: ConnectorError) -> Response:
-        return _answer(connector_problem(error))
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
         if error.response is not None and isinstance(error.response, Response):  # a redirect, or an answer made by hand
             return error.response
-        headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
-        return _answer(Problem(error.code or 500, _detail(error), title=error.name, headers=headers))
+        if isinstance(error, MethodNotAllowed):
+            return _answer(not_possible(request.method, request.path, error.valid_methods or ()))
+        headers = {name: value for name, value in error.get_headers() if name == "Retry-After"}
+        detail = f"There is nothing at {request.path}." if error.code == 404 else error.description or ""
+        return _answer(Problem(error.code or 500, detail, title=error.name, headers=headers))
 
     @app.errorhandler(Exception)
-    def _unexpected(error: Exception) -> Response:
-        log.exception("request failed", path=_route(), error=type(error).__name__)
-        return _answer(Problem(500, "Patchbay failed on this request; the log of the hub says why.", kind="internal"))
-
-
-def _detail(error: HTTPException) -> str:
-    if error.code == 404:
-        return f"There is nothing at {request.path}."
-    if error.code == 405:
-        allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-        return f"{request.method} is not possible at {request.path}; possible: {allowed}."
-    return error.description or ""
-
-
-def _route() -> str:
-    return request.url_rule.rule if request.url_rule else "unknown"
+    def _other(error: Exception) -> Response:
+        return _answer(problem_of(error, request.url_rule.rule if request.url_rule else "unknown"))
 
 
 def _answer(problem: Problem) -> Response:

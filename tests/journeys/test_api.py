@@ -14,9 +14,9 @@ from hub.clock import now
 from hub.contract import HookRequest
 from hub.model import Row, Target
 from hub.store.access import SCOPES
-from hub.web.api.endpoint import DECLARATION
-from hub.web.flask_app import API_PREFIX
-from tests.whole_hub import SETTINGS, WRAP_UP, Program, WholeHub, whole_hub
+from hub.web.api.rooms import API_PREFIX, roads
+from hub.web.openapi import PART
+from tests.whole_hub import SETTINGS, WRAP_UP, WholeHub, whole_hub
 
 
 @pytest.fixture
@@ -332,18 +332,15 @@ def test_a_body_that_could_not_be_read_is_handed_out_as_it_came(whole: WholeHub)
 
 
 def test_every_road_asks_for_its_scope(whole: WholeHub) -> None:
-    client = whole.flask.test_client()
-    roads = [rule for rule in whole.flask.url_map.iter_rules() if rule.rule.startswith(API_PREFIX)]
-    assert len(roads) > 20
+    known = roads(whole.flask)
+    assert len(known) > 20
     tokens = {scope: whole.hub.access.create_token(f"only {scope}", [scope]) for scope in SCOPES}
-    for rule in roads:
-        declared = getattr(whole.flask.view_functions[rule.endpoint], DECLARATION)
-        road = rule.build({name: 1 if name in ("id", "version") else "x" for name in rule.arguments})[1]
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
-            assert client.open(road, method=method).status_code == 401, road
-            other = next(scope for scope in SCOPES if scope != declared.scope)
-            headers = {"Authorization": f"Bearer {tokens[other]}"}
-            assert client.open(road, method=method, headers=headers).status_code == 403, road
+    for road in known:
+        path = PART.sub(lambda part: "1" if part[2] in ("id", "version") else "x", road.rule)
+        assert whole.door.open(path, road.method).status_code == 401, road
+        other = next(scope for scope in SCOPES if scope != road.says.scope)
+        headers = {"Authorization": f"Bearer {tokens[other]}"}
+        assert whole.door.open(path, road.method, headers=headers).status_code == 403, road
 
 
 def test_a_signed_in_person_may_ask_but_not_change_without_the_forms_token(whole: WholeHub) -> None:
@@ -375,15 +372,15 @@ def test_bodies_that_are_no_json(whole: WholeHub, body: bytes, media: str, statu
 def test_the_description_names_every_road(whole: WholeHub) -> None:
     described = json.loads(whole.flask.test_client().get("/openapi.json").data)
     assert described["openapi"] == "3.1.0"
-    for rule in whole.flask.url_map.iter_rules():
-        if not rule.rule.startswith(API_PREFIX):
-            continue
-        path = re.sub(r"<(?:[^:>]+:)?(\w+)>", r"{\1}", rule.rule)
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
-            operation = described["paths"][path][method.lower()]
-            assert {"401", "403"} <= set(operation["responses"]), path
-            assert {"413", "415"} <= set(operation["responses"]) or "requestBody" not in operation, path
-            assert operation["summary"].endswith("."), path
+    assert {rule.rule for rule in whole.flask.url_map.iter_rules() if rule.rule.startswith(API_PREFIX)} < {
+        road.rule for road in roads(whole.flask)
+    }
+    for road in roads(whole.flask):
+        path = re.sub(r"<(?:[^:>]+:)?(\w+)>", r"{\1}", road.rule)
+        operation = described["paths"][path][road.method.lower()]
+        assert {"401", "403"} <= set(operation["responses"]), path
+        assert {"413", "415"} <= set(operation["responses"]) or "requestBody" not in operation, path
+        assert operation["summary"].endswith("."), path
     assert _references(described) <= {f"#/components/schemas/{name}" for name in described["components"]["schemas"]}
 
 
@@ -457,7 +454,7 @@ def test_a_failure_of_ours_is_a_problem_without_a_trace(whole: WholeHub, monkeyp
         raise ZeroDivisionError("secret inner thing")
 
     monkeypatch.setattr(whole.hub.mappings, "all", fail)
-    problem = Program(whole.flask.test_client(), "pb_test-token").get("/mappings", 500)
+    problem = whole.program.get("/mappings", 500)
     assert "secret inner thing" not in json.dumps(problem)
     assert "Traceback" not in json.dumps(problem)
 

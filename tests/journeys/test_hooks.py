@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import socket
+import sys
 import threading
 import time
 from base64 import b64encode
@@ -28,7 +29,7 @@ from hub.contract import HookRequest, Tools
 from hub.flow.intake.accept import Acceptor, TooBusy
 from hub.store.database import Store, open_store
 from hub.store.schema import deliveries, events, interactions, unread
-from hub.web.asgi import WORKERS, asgi_app
+from hub.web.asgi import SWITCH_SECONDS, WORKERS, asgi_app
 from hub.web.asgi_wire import Application
 from hub.web.hooks import Hooks
 from hub.web.impatient import ImpatientProtocol
@@ -478,6 +479,7 @@ def test_everything_else_goes_to_flask(url: str) -> None:
 def test_the_hub_lives_as_long_as_the_server(hub: StandInHub, free_port: int) -> None:
     with serving(asgi_app(hub, pages()), free_port):  # type: ignore[arg-type]
         assert hub.life == ["started"]
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)  # a pop does not wait for whoever computes
     assert hub.life == ["started", "closed"]
 
 

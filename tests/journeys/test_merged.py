@@ -244,8 +244,7 @@ def test_a_fresh_record_that_is_merged_is_the_one_that_is_left(store: Store, tmp
     (found,) = pops.pop(Ask(phone="+34612345678")).records
     assert (found.id, found.url) == ("new", "https://crm.example/open/contact/new?")
     Merged(store).learn("crm", [Lookup("contact", "id", "other")], [[Record(object="contact", id="new", title="")]])
-    with store.read() as conn:
-        kept = desk.fresh(conn, ["crm"], "+34612345678", "", 0) + desk.fresh(conn, ["crm"], "+34600000001", "", 0)
+    kept = desk.fresh(store, ["crm"], "+34612345678", "", 0) + desk.fresh(store, ["crm"], "+34600000001", "", 0)
     assert [one.record_id for one in kept] == ["new"]
     pops.close()
 

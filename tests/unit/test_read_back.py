@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from hub.clock import now_ms
 from hub.connections import Connections
 from hub.errors import QuotaSpent, Unavailable, Unsupported
 from hub.flow.delivery import pauses
 from hub.flow.described import Described
-from hub.flow.read_back import ReadBack
+from hub.flow.read_back import KEEP_MS, LEASE_MS, ReadBack
 from hub.language.mapping import Rendered
 from hub.model import Description, Field, Lookup, Record
 from hub.store import alerts, read_back
 from hub.store.database import Store
 from hub.store.read_back import Score
 from hub.store.schema import read_back as table
+from hub.store.schema import read_back_queue
 from tests.stubs import Rig, StubCrm, StubMapping, interaction, put_deliveries, put_interactions, until
 
 
@@ -51,7 +54,7 @@ class Reading:
         self.store = store
         connections = Connections({"crm": self.rig.connection})
         self.read_back = ReadBack(store, connections, Described(store), "ES", chance)
-        self.deliverer = self.rig.another(self.read_back.saw)
+        self.deliverer = self.rig.another(self.read_back.saw, keepers=[self.read_back.to_read])
 
     def deliver(self, *keys: str, **sent: Any) -> None:
         put_interactions(self.store, [interaction(key, sent=sent) for key in keys])
@@ -207,3 +210,132 @@ def test_more_than_is_read_is_counted_as_dropped(store: Store, monkeypatch: pyte
 def reading_scores(store: Store) -> list[Score]:
     with store.read() as conn:
         return read_back.scores(conn)
+
+
+# --- what waits is in the store ----------------------------------------
+
+
+class Killed(BaseException):
+    """What ends a process in the middle of its work."""
+
+
+def another_node(reading: Reading) -> ReadBack:
+    return ReadBack(reading.store, Connections({"crm": reading.rig.connection}), Described(reading.store), "ES")
+
+
+def beside(work: Callable[[], object]) -> None:
+    """What somebody else does meanwhile."""
+    other = threading.Thread(target=work)
+    other.start()
+    other.join()
+
+
+def after(monkeypatch: pytest.MonkeyPatch, ms: int) -> None:
+    later = now_ms() + ms
+    monkeypatch.setattr("hub.flow.read_back.now_ms", lambda: later)
+
+
+def test_a_restart_loses_nothing_that_waits(store: Store) -> None:
+    reading = Reading(store, read_back_after_seconds=60.0)
+    reading.deliver("a", "b", note="Wants the red one", n=5)
+    with store.read() as conn:
+        assert "red" not in str(conn.execute(select(read_back_queue)).all()), "no value is kept beside the attempt's"
+    started_anew = another_node(reading)
+    assert started_anew.waiting == 2
+    assert 0 < started_anew.read_due() <= 60
+    assert reading_scores(store) == [], "it is not due yet"
+    started_anew.read_due(everything=True)
+    assert [score.checked for score in reading_scores(store)] == [2, 2]
+    assert (started_anew.waiting, started_anew.dropped) == (0, 0)
+
+
+def test_who_dies_while_reading_is_followed_by_another_when_the_lease_is_over(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Reading(store)
+    reading.deliver("a", note="x")
+
+    def die(_fields: dict[str, Any]) -> dict[str, Any]:
+        raise Killed
+
+    reading.crm.shows = die
+    with pytest.raises(Killed):
+        reading.read_back.read_due()
+    reading.crm.shows = lambda fields: fields
+    other = another_node(reading)
+    other.read_due()
+    assert reading_scores(store) == [], "somebody may be reading it"
+    after(monkeypatch, LEASE_MS)
+    other.read_due()
+    assert [score.checked for score in reading_scores(store)] == [1]
+    assert other.waiting == 0
+
+
+def test_two_that_read_the_same_score_it_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = Reading(store)
+    reading.deliver("a", note="x")
+
+    def slow(fields: dict[str, Any]) -> dict[str, Any]:
+        reading.crm.shows = lambda fields: fields
+        after(monkeypatch, LEASE_MS)
+        beside(another_node(reading).read_due)  # takes it over, and judges it
+        return fields
+
+    reading.crm.shows = slow
+    reading.read_back.read_due()
+    assert [score.checked for score in reading_scores(store)] == [1]
+    assert reading.read_back.waiting == 0
+
+
+def test_what_is_written_again_while_it_is_read_is_read_again(store: Store) -> None:
+    reading = Reading(store)
+    reading.deliver("a", note="first")
+
+    def meanwhile(fields: dict[str, Any]) -> dict[str, Any]:
+        reading.crm.shows = lambda fields: fields
+        beside(lambda: reading.deliver("a", note="second"))
+        return fields
+
+    reading.crm.shows = meanwhile
+    reading.read_back.read_due()
+    assert counts(reading.read()["note"]) == (1, 1, 0, 0, 0)
+
+
+def test_what_nobody_could_read_for_a_day_is_forgotten(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = Reading(store)
+    reading.deliver("a", note="x")
+    elsewhere = ReadBack(store, Connections({}), Described(store), "ES")
+    elsewhere.read_due(everything=True)
+    assert elsewhere.waiting == 1, "it is another node's to read"
+    after(monkeypatch, KEEP_MS + 1)
+    started_anew = ReadBack(store, Connections({}), Described(store), "ES")
+    started_anew.read_due()
+    assert (started_anew.waiting, started_anew.dropped) == (0, 1)
+
+
+def test_a_keeper_that_fails_costs_no_delivery_its_note(store: Store) -> None:
+    reading = Reading(store)
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    reading.deliverer = reading.rig.another(keepers=[fail, reading.read_back.to_read])
+    reading.deliver("a", note="x")
+    assert reading.rig.one().state == "delivered"
+    assert reading.read_back.waiting == 1
+
+
+def test_one_that_cannot_be_judged_does_not_hold_up_the_rest(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = Reading(store)
+    reading.deliver("a", note="x")
+
+    def break_down(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("hub.flow.read_back.verdict", break_down)
+        for _ in range(3):
+            reading.read()
+    assert (reading.read_back.waiting, reading.read_back.dropped) == (0, 1)
+    reading.deliver("b", note="x")
+    assert counts(reading.read()["note"]) == (1, 1, 0, 0, 0)

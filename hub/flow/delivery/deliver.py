@@ -20,7 +20,7 @@ from hub.errors import ConfigError, nearest
 from hub.flow.delivery import pauses
 from hub.flow.delivery.backoff import Pace, pace_of
 from hub.flow.delivery.following import Following
-from hub.flow.delivery.road import Road, Watcher
+from hub.flow.delivery.road import Keeper, Road, Watcher
 from hub.flow.described import Described
 from hub.flow.mappings import Mappings
 from hub.flow.merged import Merged
@@ -46,6 +46,7 @@ class Deliverer:
         pace: Pace | None = None,
         watchers: Sequence[Watcher] = (),
         described: Described | None = None,
+        keepers: Sequence[Keeper] = (),
     ) -> None:
         pace = pace or pace_of(config)
         self._store, self._connections, self._mappings, self._pace = store, connections, mappings, pace
@@ -61,6 +62,7 @@ class Deliverer:
                 standings,
                 Following(connection, merged, described),
                 watchers,
+                keepers,
             )
             for connection in connections.that("write")
         }

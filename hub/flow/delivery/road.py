@@ -40,6 +40,8 @@ LOOK_REST = 4.0  # and a look that takes long, less often still: a rest of so ma
 log = structlog.get_logger()
 Batch = tuple[Lease, list[Claimed]]
 Watcher = Callable[[Connection, Consignment], None]  # sees what became of a claim; has to return at once
+# Gives what has to be kept in the very transaction that notes what became of a claim; None: nothing.
+Keeper = Callable[[Connection, Consignment], Callable[[Transaction], None] | None]
 
 
 class Road:
@@ -55,8 +57,9 @@ class Road:
         standings: Standings,
         following: Following,
         watchers: Sequence[Watcher] = (),
+        keepers: Sequence[Keeper] = (),
     ) -> None:
-        self.connection, self.pace, self._watchers = connection, pace, watchers
+        self.connection, self.pace, self._watchers, self._keepers = connection, pace, watchers, keepers
         self.bell = threading.Event()
         self.tally: Counter[str] = Counter()  # attempts by outcome
         self._store, self._mappings, self._standings = store, mappings, standings
@@ -229,7 +232,8 @@ class Road:
             self._bar_from_bulk(consignment)
             verdicts = judge.verdicts(consignment)
             self._learn(judge.trouble)
-            following = self._note(lease.owner, verdicts, self._fresh.among(consignment.parcels), go_on)
+            kept = self._kept(consignment)
+            following = self._note(lease.owner, verdicts, self._fresh.among(consignment.parcels), kept, go_on)
             self._show(consignment)
         except LeaseLost:
             log.warning("lease_lost", connection=self.connection.name, deliveries=len(claimed))
@@ -240,13 +244,31 @@ class Road:
             self.bell.set()
         return self._out_with(following)
 
-    def _note(self, owner: str, verdicts: Sequence[Verdict], fresh: Sequence[Fresh], go_on: bool) -> Batch | None:
+    def _kept(self, consignment: Consignment) -> list[Callable[[Transaction], None]]:
+        kept = []
+        for keeper in self._keepers:
+            try:
+                kept.append(keeper(self.connection, consignment))
+            except Exception as error:  # noqa: BLE001  (what was done has to be noted, whatever else is not kept)
+                log.error("keeper_failed", connection=self.connection.name, error=type(error).__name__)
+        return [keep for keep in kept if keep is not None]
+
+    def _note(
+        self,
+        owner: str,
+        verdicts: Sequence[Verdict],
+        fresh: Sequence[Fresh],
+        kept: Sequence[Callable[[Transaction], None]],
+        go_on: bool,
+    ) -> Batch | None:
         budget, name = self.connection.budget, self.connection.name
         made, told = budget.take(), budget.take_told()
 
         def noted(conn: Transaction) -> Batch | None:
             outbox.finish(conn, owner, verdicts, now=now_ms())
             outbox.remember_fresh(conn, fresh, now=now_ms())
+            for keep in kept:
+                keep(conn)
             if made:
                 calls.add(conn, name, made, now=now())
             calls.tell(conn, name, told)

@@ -37,7 +37,7 @@ class Told(Struct, frozen=True):
 
 
 class Directory:
-    """The directory as it is read. Thread-safe; each question is two or three small statements."""
+    """The directory as it is read. Thread-safe; each question is two or three glances at the store."""
 
     def __init__(self, store: Store, connections: Connections, plan: DirectoryPlan) -> None:
         self.plan = plan
@@ -52,15 +52,15 @@ class Directory:
         wanted = {(name, value) for name, lookups in asked.items() for one in lookups if (value := _value(one))}
         named = {one for name, lookups in asked.items() for lookup in lookups for one in self._names(name, lookup)}
         by_value: dict[tuple[str, str], list[Identity]] = {}
-        with self._store.read() as conn:
-            rows = _named(conn, named)
-            for key in sorted(wanted):
-                found = sql.known_by(conn, *key)
-                by_value[key] = [(row.connection, row.object, row.id) for row in found]
-                rows += found
-            since = {(row.connection, row.object): row.fresh_at for row in sql.sources(conn)}
-            entries = {(row.connection, row.object, row.id): self._decode(row.body) for row in rows}
-            accounts = self._accounts(conn, entries)
+        # First since when all holds: a record read after that is no older, so nothing looks fresher than it is.
+        since = {(row.connection, row.object): row.fresh_at for row in sql.in_step(self._store)}
+        rows = self._rows(named)
+        for key in sorted(wanted):
+            found = sql.known_by(self._store, *key)
+            by_value[key] = [(row.connection, row.object, row.id) for row in found]
+            rows += found
+        entries = {(row.connection, row.object, row.id): self._decode(row.body) for row in rows}
+        accounts = self._accounts(entries)
         seen = {(row.connection, row.object, row.id): row.seen_at for row in rows}
         told = {}
         for name, lookups in asked.items():
@@ -118,14 +118,21 @@ class Directory:
             fields=entry.fields,
         )
 
-    def _accounts(self, conn: Any, entries: Mapping[Identity, Entry]) -> dict[Identity, str]:
+    def _rows(self, names: Iterable[Identity]) -> list[Any]:
+        """The records of these names, one look for each object."""
+        ids: dict[tuple[str, str], list[str]] = {}
+        for connection, object, id in sorted(names):
+            ids.setdefault((connection, object), []).append(id)
+        return [row for place, some in ids.items() for row in sql.named(self._store, *place, some)]
+
+    def _accounts(self, entries: Mapping[Identity, Entry]) -> dict[Identity, str]:
         """The titles of the records' accounts: as their rows tell, else as the directory knows the account itself."""
         titles: dict[Identity, str] = {}
         for one, entry in entries.items():
             held = _account_of(one, entry, self._company(one[0]))
             if held is not None and entry.account is not None:
                 titles[held] = titles.get(held) or entry.account[2]
-        for row in _named(conn, {held for held, title in titles.items() if not title}):
+        for row in self._rows({held for held, title in titles.items() if not title}):
             titles[row.connection, row.object, row.id] = self._decode(row.body).title
         return titles
 
@@ -141,14 +148,6 @@ class Directory:
         """The declarations of the objects that a look-up is about; empty where there are none."""
         held = self.plan.connections.get(connection)
         return [] if held is None else [held.objects[name] for name in self._objects(connection, lookup)]
-
-
-def _named(conn: Any, names: Iterable[Identity]) -> list[Any]:
-    """The records of these names, one statement for each object."""
-    ids: dict[tuple[str, str], list[str]] = {}
-    for connection, object, id in sorted(names):
-        ids.setdefault((connection, object), []).append(id)
-    return [row for (connection, object), some in ids.items() for row in sql.named(conn, connection, object, some)]
 
 
 def _account_of(one: Identity, entry: Entry, company: str) -> Identity | None:

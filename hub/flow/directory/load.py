@@ -211,24 +211,24 @@ class DirectoryPulls:
         """One transaction: what a page changes, and how far the pull is then."""
         connection, object = declared.connection, declared.object
         before = sql.records(conn, connection, object, [*rows, *gone])
-        same = [id for id, row in rows.items() if id in before and before[id].body == row.body]
-        changed = [row for id, row in rows.items() if id not in before or before[id].body != row.body]
+        new = [row for id, row in rows.items() if id not in before]
+        same = [id for id, held in before.items() if id in rows and held.body == rows[id].body]
+        other = [rows[id] for id, held in before.items() if id in rows and held.body != rows[id].body]
         removed = {id: before[id].body for id in gone if id in before and id not in rows}
-        had = {(value, row.id) for row in changed if row.id in before for value in _values(before[row.id].body)}
-        has = {(value, row.id) for row in changed for value in row.values}
-        sql.drop_entries(conn, [sql.KeptEntry(value, connection, object, id) for value, id in sorted(had - has)])
-        sql.keep_records(
-            conn, [sql.KeptRecord(connection, object, row.id, row.body, run.id, seen_at) for row in changed]
-        )
-        sql.add_entries(conn, [sql.KeptEntry(value, connection, object, id) for value, id in has - had])
+        had = {(value, connection, object, row.id) for row in other for value in _values(before[row.id].body)}
+        has = {(value, connection, object, row.id) for row in other for value in row.values}
+        added = [(value, connection, object, row.id) for row in new for value in row.values]
+        sql.drop_entries(conn, sorted(had - has))
+        sql.keep_records(conn, [(connection, object, row.id, row.body, run.id, seen_at) for row in (*new, *other)])
+        sql.add_entries(conn, [*added, *(has - had)])
         if run.full:
             sql.see(conn, connection, object, same, run.id, seen_at)
         dropped = _drop(conn, connection, object, removed)
-        new = sum(row.id not in before for row in changed)
-        sql.count(conn, connection, object, new - len(removed), len(has) - len(had) - dropped)
+        entries = len(added) + len(has) - len(had) - dropped
+        sql.count(conn, connection, object, len(new) - len(removed), entries)
         counts = replace(
             run.counts,
-            sent=run.counts.sent + len(changed),
+            sent=run.counts.sent + len(new) + len(other),
             unchanged=run.counts.unchanged + len(same),
             removed=run.counts.removed + len(removed),
         )
@@ -284,7 +284,7 @@ def _counted(counts: Counts, rows: Iterable[ReadRow], refused: Mapping[str, str]
 
 def _drop(conn: Transaction, connection: str, object: str, bodies: Mapping[str, str]) -> int:
     """Forget records with all that finds them; how many entries it were."""
-    entries = [sql.KeptEntry(value, connection, object, id) for id, body in bodies.items() for value in _values(body)]
+    entries = [(value, connection, object, id) for id, body in bodies.items() for value in _values(body)]
     sql.drop_entries(conn, entries)
     sql.drop_records(conn, connection, object, list(bodies))
     return len(entries)

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from hub.clock import to_ms
 from hub.flow.lists.members import NOWHERE
-from hub.language.converters import Problem, Unfit, moment, text_of
+from hub.language.converters import Problem, Unfit, instant, text_of
 from hub.language.directory import SCOPE, DirectoryExample, DirectoryObject
 from hub.language.fields import FieldPlan, cut
 from hub.language.paths import Facts, Getter, Path
@@ -68,10 +68,10 @@ class RowReader:
 
     def __init__(self, declared: DirectoryObject, country: str) -> None:
         self._declared, self._country = declared, country
-        self._phones, self._emails, self._keys = (
-            tuple((_field_name(path), path.get) for path in paths)
-            for paths in (declared.phones, declared.emails, declared.keys)
+        self._phones, self._emails = (
+            tuple(_field_name(path) for path in paths) for paths in (declared.phones, declared.emails)
         )
+        self._keys = tuple((_field_name(path), path.get) for path in declared.keys)
         # A country is kept as it is written: click-to-dial reads numbers by it.
         own = (SCOPE.path(declared.country.text),) if isinstance(declared.country, Path) else ()
         kept = (*declared.phones, *declared.emails, *own, *declared.fields)
@@ -89,20 +89,17 @@ class RowReader:
         id = str(row["id"])
         if not is_storable(id):
             raise Unreadable("its id holds what no store can keep")
-        return ReadRow(id, body, tuple(known.value for known in entry.known), unusable)
+        return ReadRow(id, body, tuple([known.value for known in entry.known]), unusable)
 
     def entry(self, row: Mapping[str, Any]) -> tuple[Entry, int]:
         """What is kept of the row, and how many of its numbers are none. Raises Unreadable."""
         try:
             told = msgspec.to_builtins(row)
             facts = {"row": told}
-            known, unusable = self._known(facts)
+            kept = {name: value for name, get in self._fields if (value := get(facts)) is not None}
+            known, unusable = self._known(facts, kept)
             title = self._title(facts)
             given = {name: make(facts) for name, make in self._plans}
-            kept = {}
-            for name, get in self._fields:
-                if (value := get(facts)) is not None:
-                    kept[name] = value
             entry = Entry(
                 title=str(told["id"]) if title is None else text_of(title)[:TITLE],
                 known=known,
@@ -120,11 +117,11 @@ class RowReader:
             raise Unreadable(f"the declaration broke: {type(broke).__name__}") from None
         return entry, unusable
 
-    def _known(self, facts: dict[str, Any]) -> tuple[tuple[Known, ...], int]:
+    def _known(self, facts: dict[str, Any], kept: Mapping[str, Any]) -> tuple[tuple[Known, ...], int]:
         found: dict[str, Known] = {}
         unusable, country = 0, None
-        for name, get in self._phones:
-            written = get(facts)
+        for name in self._phones:
+            written = kept.get(name)
             if written is None:
                 continue
             country = self._country_of(facts) if country is None else country
@@ -133,15 +130,15 @@ class RowReader:
                 unusable += 1
             elif number not in found:
                 found[number] = Known(number, name, str(written)[:LONGEST])
-        for name, get in self._emails:
-            written = get(facts)
+        for name in self._emails:
+            written = kept.get(name)
             if type(written) is str and (address := folded(written)) and address not in found:
                 found[address] = Known(address, name, written[:LONGEST])
         for name, get in self._keys:
             written = get(facts)
             if written is not None and (word := str(written).strip()) and len(word) <= LONGEST:
                 found.setdefault(KEY + word, Known(KEY + word, name, word))
-        return tuple(one for value, one in found.items() if is_storable(value)), unusable
+        return tuple([one for value, one in found.items() if is_storable(value)]), unusable
 
     def _country_of(self, facts: dict[str, Any]) -> str:
         """The row's own country, else the hub's. One that is no ISO code gives none at all: better no number than one read
@@ -158,7 +155,7 @@ class RowReader:
         return None if held is None else (self._declared.account_object, held, _text(given.get("account_title")) or "")
 
     def _moment(self, value: Any) -> int | None:
-        return None if value is None else to_ms(moment(value, self._declared.zone))
+        return None if value is None else to_ms(instant(value, self._declared.zone))
 
 
 def read_rows(reader: RowReader, rows: Iterable[Mapping[str, Any]]) -> tuple[dict[str, ReadRow], dict[str, str]]:
@@ -190,7 +187,7 @@ def folded(address: str) -> str:
     """An e-mail address as it is looked up; empty where it is none."""
     plain = address.strip().lower()
     name, at, host = plain.rpartition("@")
-    is_one = name and at and host and len(plain) <= LONGEST and not any(sign.isspace() for sign in plain)
+    is_one = name and at and host and len(plain) <= LONGEST and len(plain.split()) == 1
     return plain if is_one else ""
 
 

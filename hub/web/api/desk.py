@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, redirect
+from flask import Blueprint
 from marshmallow import Schema, validate
 from marshmallow import fields as wire
 
+from hub.desk.asking import Wait
 from hub.desk.dial import DialRefused, KeyReused
-from hub.desk.screen_pop import Ask, UnknownConnection
+from hub.desk.screen_pop import Ask, Pop, UnknownConnection
 from hub.model import Clicked
+from hub.web.api.declaration import Declaration
 from hub.web.api.endpoint import endpoint
 from hub.web.api.fields import Moment
 from hub.web.current import the_hub
 from hub.web.problems import Problem, not_found
+
+if TYPE_CHECKING:
+    from hub.assembly import Hub
 
 api = Blueprint("desk", __name__)
 
@@ -143,25 +148,14 @@ class DialledSchema(Schema):
     repeated = wire.Boolean(required=True, **_about("Whether this is the answer to an earlier click."))
 
 
-@api.get("/screen-pop")
-@endpoint(
+SCREEN_POP = Declaration(
     scope="screen_pop",
     query=AskSchema,
     answers=PopSchema,
     about="Who is calling? Asks every CRM at once and answers before the deadline, whatever a CRM does.",
     also={302: "With redirect=1: to the url."},
     problems={422: "Nothing to look up by, or an unknown connection."},
-)
-def screen_pop(query: dict[str, Any]) -> Any:
-    """One, many or none; with redirect=1 the way there."""
-    to_page = query.pop("redirect")
-    if not any(name in query for name in ASKED_BY):
-        raise Problem(422, f"Nothing to look up by: give one of {', '.join(ASKED_BY)}.", kind="invalid-request")
-    try:
-        pop = the_hub().screen_pop.pop(ask_of(query))
-    except UnknownConnection as unknown:
-        raise Problem(422, str(unknown), kind="unknown-connection", errors={"connection": str(unknown)}) from None
-    return redirect(pop.url, 302, Response=Response) if to_page else pop
+)  # served by hub.web.screen_pops
 
 
 @api.post("/dial")
@@ -205,6 +199,16 @@ def one_dial(id: str) -> Any:
     if dialled is None:
         raise not_found(f"There is no dial {id}.")
     return dialled
+
+
+def popping(hub: Hub, query: dict[str, Any]) -> Generator[Wait, None, Pop]:
+    """The steps of a screen pop for a checked query. Raises Problem."""
+    if not any(name in query for name in ASKED_BY):
+        raise Problem(422, f"Nothing to look up by: give one of {', '.join(ASKED_BY)}.", kind="invalid-request")
+    try:
+        return (yield from hub.screen_pop.steps(ask_of(query)))
+    except UnknownConnection as unknown:
+        raise Problem(422, str(unknown), kind="unknown-connection", errors={"connection": str(unknown)}) from None
 
 
 def ask_of(query: Mapping[str, str]) -> Ask:

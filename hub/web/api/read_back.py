@@ -42,10 +42,10 @@ class ScoreSchema(Schema):
 
 
 class ReadBackSchema(Schema):
-    """The scores, and how it goes on the node that answers."""
+    """The scores, what waits, and what the node that answers has given up."""
 
     read_back = wire.List(wire.Nested(ScoreSchema))
-    waiting = wire.Integer(metadata={"description": "Records that wait to be read on this node."})
+    waiting = wire.Integer(metadata={"description": "Records that wait to be read, whichever node wrote them."})
     dropped = wire.Integer(metadata={"description": "Records of this node that were to be read and were not."})
 
 
