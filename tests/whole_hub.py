@@ -19,6 +19,7 @@ from hub.config import load_config
 from hub.credentials import ADMIN, admit
 from hub.model import Event
 from hub.web.flask_app import create_flask
+from tests.empty_stores import ready
 
 PASSWORD, TOKEN, SECRET = "correct horse", "pb_test-token", "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHM="
 
@@ -89,7 +90,7 @@ def environment(
 @contextmanager
 def whole_hub(folder: Path, url: str, *, work: bool = False, **more: Any) -> Iterator[WholeHub]:
     """A started hub; deliveries go out when the test says so, unless `work`."""
-    env = environment(folder, url, **more)
+    env = environment(folder, ready(url), **more)
     with Hub(load_config(env)) as hub:
         admit(hub.access, env)
         hub.start(work=work)

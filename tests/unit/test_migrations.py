@@ -17,9 +17,9 @@ from hub.store.upgrade import StoreTooNew, complete_metadata, revision_of, upgra
 
 
 @pytest.fixture
-def empty(store_url: str) -> object:
+def empty(bare_url: str) -> object:
     """An empty store, once on each engine."""
-    opened = open_store(store_url)
+    opened = open_store(bare_url)
     yield opened
     opened.close()
 
@@ -77,12 +77,12 @@ def test_a_second_start_changes_nothing(empty: Store) -> None:
     assert revision_of(empty) == (held, newest)
 
 
-def test_nodes_that_start_together_share_one_upgrade(store_url: str) -> None:
+def test_nodes_that_start_together_share_one_upgrade(bare_url: str) -> None:
     failures: list[BaseException] = []
     ready = threading.Barrier(4)
 
     def start() -> None:
-        node = open_store(store_url)
+        node = open_store(bare_url)
         try:
             ready.wait(20)
             upgrade(node)
@@ -99,13 +99,13 @@ def test_nodes_that_start_together_share_one_upgrade(store_url: str) -> None:
     assert failures == []
 
 
-def test_processes_that_start_together_share_one_upgrade(store_url: str) -> None:
+def test_processes_that_start_together_share_one_upgrade(bare_url: str) -> None:
     program = (
         "import sys; from hub.store.database import open_store; from hub.store.upgrade import upgrade;"
         "store = open_store(sys.argv[1]); upgrade(store); store.close()"
     )
     nodes = [
-        subprocess.Popen([sys.executable, "-c", program, store_url], stderr=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, "-c", program, bare_url], stderr=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
     for node in nodes:
