@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.hub_process import SECRET, HubProcess, until
+from tests.hub_process import SECRET, HubProcess
 
 SOFTPHONE = {"Authorization": f"Bearer {SECRET}"}
 KNOWN = "+34 612 34 56 78"  # exactly one of the sample people has this number

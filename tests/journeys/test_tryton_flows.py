@@ -11,8 +11,9 @@ import requests
 
 from sandbox.tryton import Template
 from sandbox.tryton_sample import Client
-from tests.hub_process import PATCHBAY, ROOT, SECRET, HubProcess, until
+from tests.hub_process import PATCHBAY, ROOT, SECRET, HubProcess
 from tests.tryton_server import Tryton, running
+from tests.waiting import PATIENCE, until
 
 SOFTPHONE = {"Authorization": f"Bearer {SECRET}"}
 LIST = "opportunities_to_dialer"
