@@ -24,6 +24,7 @@ SECRET = "whsec_" + "c2VjcmV0LW9mLXRoZS1zb2Z0cGhvbmUtMDE="
 TOKEN = "pb_a_token_for_the_tests_of_the_whole_hub"
 PASSWORD = "correct horse battery staple"
 
+
 class HubProcess:
     """`patchbay serve …`, ended by its own process id."""
 

@@ -225,7 +225,7 @@ def _event(key: str) -> dict[str, Any]:
 def road(
     folder: Path, store_url: str, connector: str, latency: float, *, lease: float = 60, more: str = ""
 ) -> Iterator[Road]:
-    """A CRM and room for nodes, all ended afterwards. `lease` in seconds; `more` is one line more for the CRM's connection."""
+    """A CRM and room for nodes, all ended afterwards. `lease`: seconds; `more`: one line more for the CRM's connection."""
     judge = Judge(folder, latency)
     try:
         built = Road(folder, store_url, judge, connector, lease, more)

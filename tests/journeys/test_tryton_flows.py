@@ -152,7 +152,7 @@ def test_a_shared_number_gives_a_choice_and_a_strange_one_a_new_party(hub: HubPr
 
 
 def on_the_list(hub: HubProcess) -> dict[str, dict[str, Any]]:
-    answer = requests.get(f"{hub.softphone_url}/v1/lists/opportunities/contacts", headers=SOFTPHONE, timeout=10)
+    answer = requests.get(f"{hub.softphone_url}/v1/lists/opportunities/contacts", headers=SOFTPHONE, timeout=PATIENCE)
     return {contact["id"]: contact["fields"] for contact in answer.json().get("contacts", [])}
 
 
@@ -169,7 +169,7 @@ def test_open_opportunities_become_the_softphones_list_and_results_come_back(hub
 
     first = next(iter(contacts))
     run = requests.post(
-        f"{hub.softphone_url}/v1/lists/opportunities/run", json={"limit": 1}, headers=SOFTPHONE, timeout=10
+        f"{hub.softphone_url}/v1/lists/opportunities/run", json={"limit": 1}, headers=SOFTPHONE, timeout=PATIENCE
     )
     assert run.status_code == 202
     about = f"sale.opportunity,{first}"
@@ -227,7 +227,7 @@ def test_who_must_not_be_called_is_not_dialled(hub: HubProcess, behind: Client) 
 
 def test_the_mappings_agree_with_tryton(hub: HubProcess) -> None:
     checked = subprocess.run(
-        [PATCHBAY, "check", "--live"], cwd=ROOT, env=hub.env, capture_output=True, text=True, timeout=60
+        [PATCHBAY, "check", "--live"], cwd=ROOT, env=hub.env, capture_output=True, text=True, timeout=PATIENCE
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "not compared" not in checked.stdout, checked.stdout
