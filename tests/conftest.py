@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +12,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, create_engine, make_url, text
 
+from hub.clock import now
+from hub.flow.delivery.pauses import next_midnight
 from hub.store import access
 from hub.store.database import Store, open_store
 from tests import ports
 from tests.empty_stores import PostgresStores, ready, sqlite_url
 from tests.tryton_server import shared_tryton, tryton, tryton_template  # noqa: F401 (fixtures)
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +115,14 @@ def _administrator(url: str) -> Iterator[Connection]:
     with engine.connect() as connection:
         yield connection
     engine.dispose()
+
+
+@pytest.fixture
+def one_day() -> None:
+    """The test ends on the UTC day on which it begins: shortly before midnight it waits for the new day."""
+    left = (next_midnight(now()) - now()).total_seconds()
+    if left < PATIENCE:
+        time.sleep(left)
 
 
 @pytest.fixture
