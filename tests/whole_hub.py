@@ -20,6 +20,7 @@ from hub.credentials import ADMIN, admit
 from hub.model import Event
 from hub.web.flask_app import create_flask
 from tests.empty_stores import ready
+from tests.waiting import PATIENCE
 
 PASSWORD, TOKEN, SECRET = "correct horse", "pb_test-token", "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHM="
 
@@ -108,7 +109,7 @@ class WholeHub:
         """Take an event in, as a hook that was proven."""
         moment = datetime(2026, 11, 23, 10, 5, 40, tzinfo=UTC)
         told = {"id": "e-1", "type": "interaction.wrapped_up", "occurred_at": moment} | event
-        self.hub.acceptor.accept(connection, [msgspec.convert(told, Event)]).result(20)
+        self.hub.acceptor.accept(connection, [msgspec.convert(told, Event)]).result(PATIENCE)
 
     def take_call(self, key: str = "call-1", connection: str = "platform", **more: Any) -> None:
         """Take a wrapped-up call in."""
@@ -120,7 +121,7 @@ class WholeHub:
 
     def deliver(self) -> None:
         """Deliver all that waits."""
-        assert self.hub.deliverer.drain(20)
+        assert self.hub.deliverer.drain(PATIENCE)
 
     def signed_in(self) -> FlaskClient:
         """A browser in which the admin has signed in."""

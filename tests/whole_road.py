@@ -19,7 +19,7 @@ from hub.store.database import open_store
 from hub.store.deliveries import counts
 from hub.store.schema import attempts, deliveries
 from tests.hub_process import PATCHBAY, ROOT, HubProcess
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 EVENTS_A_HOOK = 20
 
@@ -68,19 +68,19 @@ class Judge:
 
     def tally(self) -> Any:
         """How many records, keys, and records by node."""
-        return self._session.post(f"{self.url}/tally", json={}, timeout=60).json()
+        return self._session.post(f"{self.url}/tally", json={}, timeout=PATIENCE).json()
 
     def keys(self) -> list[str]:
         """Every record's key."""
-        return list(self._session.post(f"{self.url}/keys", json={}, timeout=60).json()["keys"])
+        return list(self._session.post(f"{self.url}/keys", json={}, timeout=PATIENCE).json()["keys"])
 
     def hold(self, *, off: bool = False) -> None:
         """Have it do what it is asked and keep its answers back, until `off`."""
-        self._session.post(f"{self.url}/hold", json={"off": off}, timeout=60).raise_for_status()
+        self._session.post(f"{self.url}/hold", json={"off": off}, timeout=PATIENCE).raise_for_status()
 
     def held(self) -> int:
         """How many writes are done and not answered."""
-        return int(self._session.post(f"{self.url}/held", json={}, timeout=60).json()["writes"])
+        return int(self._session.post(f"{self.url}/held", json={}, timeout=PATIENCE).json()["writes"])
 
     def close(self) -> None:
         """End it."""

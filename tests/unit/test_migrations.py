@@ -43,7 +43,9 @@ def test_the_migrated_schema_is_the_declared_one(empty: Store) -> None:
 def test_the_files_are_numbered_as_their_revisions_follow_each_other(empty: Store) -> None:
     scripts = ScriptDirectory(str(MIGRATIONS))
     following = [script.revision for script in scripts.walk_revisions()][::-1]
-    assert [Path(str(scripts.get_revision(one).module.__file__)).name.partition("_")[0] for one in following] == following
+    assert [
+        Path(str(scripts.get_revision(one).module.__file__)).name.partition("_")[0] for one in following
+    ] == following
     assert revision_of(empty) == (None, following[-1])
 
 
@@ -123,8 +125,7 @@ def test_processes_that_start_together_share_one_upgrade(bare_url: str) -> None:
         "store = open_store(sys.argv[1]); upgrade(store); store.close()"
     )
     nodes = [
-        subprocess.Popen([sys.executable, "-c", program, bare_url], stderr=subprocess.PIPE, text=True)
-        for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", program, bare_url], stderr=subprocess.PIPE, text=True) for _ in range(3)
     ]
     for node in nodes:
         _, said = node.communicate(timeout=PATIENCE)

@@ -34,7 +34,7 @@ class Bench:
         """Another connection to the same organisation."""
         defaults = {setting.name: setting.default for setting in Salesforce.manifest.settings}
         full = {**defaults, "url": self.served.url, **self.sandbox.credentials(), **settings}
-        config = ConnectionConfig("crm", "salesforce", full, timeout_seconds=10.0, private_network=True)
+        config = ConnectionConfig("crm", "salesforce", full, timeout_seconds=60.0, private_network=True)
         tools = Tools(connection="crm", session=open_session(config), now=now, country="ES",
                       public_url="https://hub.example", quota=self.quotas.append, wait=self.waits.append)  # fmt: skip
         return Salesforce(full, tools)

@@ -23,6 +23,7 @@ from hub.model import Lookup, Row, Target
 from tests.connectors.sql.peer import CRMS, Peer, opened
 from tests.contract.given import a_key, a_number
 from tests.contract.scenario_files import built
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_a_locked_row_is_tried_again(peer: Peer) -> None:
         with pytest.raises(Unavailable):  # cancelled after a third of a second, so nothing is there
             impatient.write(peer.target, [row])
         holder.rollback()
-    assert impatient.write(peer.target, [row])[0].outcome == "updated"
+    assert peer.connector.write(peer.target, [row])[0].outcome == "updated"
 
 
 def test_a_deadlock_is_a_lock(peer: Peer) -> None:
@@ -93,11 +94,9 @@ def test_a_connection_that_breaks_leaves_nothing_and_is_made_anew(peer: Peer) ->
         thread = threading.Thread(target=write)
         thread.start()
         waits = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        pid = None
-        while pid is None:
-            pid = peer.run(waits)
+        pid = until(lambda: peer.run(waits))
         peer.run("SELECT pg_terminate_backend(:pid)", pid=pid)
-        thread.join(10)
+        thread.join(PATIENCE)
         holder.rollback()
     assert len(failed) == 1
     assert peer.connector.write(peer.target, [row])[0].outcome == "updated"
