@@ -1,6 +1,6 @@
 """A real Tryton on SQLite with sample data: `python -m sandbox.tryton --folder var/tryton --port 8000`.
 
-Tryton is GPL: it runs as a process of its own and is never imported. The first start makes the database (a quarter of a minute);
+Tryton is GPL: it runs as a process of its own and is never imported. The first start makes the database (it takes a while);
 later ones take it as it was left. When it can be used, one line of JSON says where and with which password; it ends at
 SIGTERM, with Ctrl-C, or when whoever started it is gone.
 """
