@@ -39,6 +39,9 @@ connections:
   crm:
     connector: embedded
 """
+PATIENT = (
+    "deadline: 30 seconds\n"  # a busy machine's CRM may answer late; who is silent is proven where that is the matter
+)
 WRAP_UP = """\
 mapping: wrap_up
 about: A wrapped-up call becomes an activity.
@@ -76,6 +79,9 @@ def environment(
     (folder / "config").mkdir(exist_ok=True)
     (folder / "mappings").mkdir(exist_ok=True)
     (folder / "config" / "hub.yaml").write_text(settings)
+    table = folder / "config" / "screen_pop.yaml"
+    if not table.exists():
+        table.write_text(PATIENT)
     for name, text in ({"wrap_up": WRAP_UP} if mappings is None else mappings).items():
         (folder / "mappings" / f"{name}.yaml").write_text(text)
     return {

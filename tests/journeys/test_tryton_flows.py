@@ -133,16 +133,16 @@ def test_a_call_from_a_shared_or_unknown_number_parks_with_its_reason(hub: HubPr
 
 def test_a_number_opens_the_party(hub: HubProcess, tryton: Tryton, ada: dict[str, Any]) -> None:
     for query in ({"phone": ada["fields"]["mobile"]}, {"email": "ada.lovelace0@example.com"}, {"key": ADA}):
-        pop = hub.get("/api/v1/screen-pop", **query)
+        pop = hub.pop(**query)
         assert (pop["match"], [record["id"] for record in pop["records"]], pop["silent"]) == ("one", [ada["id"]], [])
         assert pop["url"] == f"{tryton.url}/#{tryton.database}/model/party.party/{ada['id']}"
     assert pop["records"][0]["matched"]["field"] == "code"
 
 
 def test_a_shared_number_gives_a_choice_and_a_strange_one_a_new_party(hub: HubProcess) -> None:
-    many = hub.get("/api/v1/screen-pop", phone=TWINS)
+    many = hub.pop(phone=TWINS)
     assert (many["match"], len(many["records"])) == ("many", 2)
-    none = hub.get("/api/v1/screen-pop", phone="+34699000111")
+    none = hub.pop(phone="+34699000111")
     assert none["match"] == "none"
     assert "party.party" in none["url"]
     assert "%2B34699000111" in none["url"]
@@ -242,5 +242,5 @@ def test_the_shipped_directory_loads_by_itself_and_knows_the_parties(hub: HubPro
     [known] = hub.get("/api/v1/directory", phone=number)["records"]
     assert (known["object"], known["id"], known["title"]) == ("party.party", ada["id"], ada["title"])
     assert {"code", "country", "do_not_call"} <= set(known["fields"])
-    [popped] = hub.get("/api/v1/screen-pop", phone=number)["records"]
+    [popped] = hub.pop(phone=number)["records"]
     assert (popped["id"], popped["source"]) == (ada["id"], "live")  # as a fallback it waits for its day

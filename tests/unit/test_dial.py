@@ -19,7 +19,7 @@ from hub.model import Clicked, DialReceipt, DialRequest, Record
 from hub.store import desk
 from hub.store.database import Store
 from hub.store.schema import dials, do_not_call
-from tests.desk_stubs import Gate, StubCrm, StubPlatform, config_of, connections_of, deadline_when, person
+from tests.desk_stubs import Gate, StubCrm, StubPlatform, all_but, config_of, connections_of, deadline_when, person
 from tests.waiting import PATIENCE, until
 
 ANA = "+34612345678"
@@ -38,7 +38,11 @@ def dialling(store: Store, tmp_path: Path, phone: StubPlatform) -> Iterator[Dial
 
     def build(dial: dict[str, Any] | None = None, **crms: Any) -> Dialer:
         connections = connections_of(softphone=phone, **crms)
-        opened.append(Dialer(store, connections, config_of(tmp_path, connections, dial=dial or {})))
+        opened.append(
+            Dialer(
+                store, connections, config_of(tmp_path, connections, dial={"double_click_seconds": 60} | (dial or {}))
+            )
+        )
         return opened[-1]
 
     yield build
@@ -364,9 +368,9 @@ def test_do_not_call_holds_for_a_number_that_was_clicked_on_no_record(
     asked_not_to = StubCrm(person("1", ANA), person("2", ANA, fields={"do_not_call": True}))
     assert refused(dialling(crm=StubCrm(), other=asked_not_to)) == "do-not-call"
     assert phone.dialled == []
-    monkeypatch.setattr("hub.desk.clicked.CRM_SECONDS", 0.2)
     gate, hanging = Gate(), StubCrm()
     hanging.before = gate
+    deadline_when(monkeypatch, "asking", all_but(gate))
     told = click(dialling(crm=hanging, other=StubCrm(person("1", ANA))))
     assert (told.outcome, told.record) == ("accepted", None)
     assert "crm did not answer" in told.note
