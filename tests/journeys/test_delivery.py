@@ -600,6 +600,16 @@ def test_a_stop_gives_back_what_hangs(store: Store) -> None:
     assert (rig.one().state, rig.crm.keys()) == ("delivered", {"pbx:a": 1})
 
 
+def test_what_a_dead_node_left_is_taken_up_at_the_start(store: Store) -> None:
+    rig = Rig(store, StubCrm(), pace=msgspec.structs.replace(QUICK, lease=3600.0))  # the next look is far away
+    put_interactions(store, [interaction("a")])
+    put_deliveries(store, {"subject": "interaction:pbx/a", "state": "sending", "lease_owner": "dead", "lease_until": 1})
+    rig.deliverer.start()
+    until(lambda: states(rig) == {"delivered": 1})
+    rig.deliverer.close()
+    assert [attempt.outcome for attempt in attempts(rig)] == ["failed", "created"]
+
+
 # --- owned fields ----------------------------------------
 
 
