@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import requests
@@ -405,35 +405,37 @@ def test_who_never_ends_a_head_is_hung_up_on(
         assert read_all(sock) == b""  # to its end: the server closes; or it has before we came
 
 
+class Watched(ImpatientProtocol):
+    """Shows the server's side of the one connection that a test makes."""
+
+    met: ClassVar[Watched]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        Watched.met = self
+
+
 def test_who_never_ends_a_later_head_is_hung_up_on(
     hub: StandInHub, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = asgi_app(hub, pages())  # type: ignore[arg-type]
-    with serving(app, free_port, http=ImpatientProtocol) as url, connected(url) as sock:
+    with serving(app, free_port, http=Watched) as url, connected(url) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nHost: hub\r\n\r\n")
         answer = b""
         while b"a page 0" not in answer:
             answer += sock.recv(65536)
+        until(lambda: Watched.met.cycle.response_complete, about="the answer's end")
         monkeypatch.setattr(ImpatientProtocol, "head_seconds", 0.3)
         sock.sendall(b"G")
         assert read_all(sock) == b""
 
 
 def test_a_body_has_its_own_longer_while(hub: StandInHub, free_port: int) -> None:
-    met: list[ImpatientProtocol] = []
-    head_is_there = threading.Event()
-
-    class Watched(ImpatientProtocol):
-        def on_headers_complete(self) -> None:
-            super().on_headers_complete()
-            met.append(self)
-            head_is_there.set()
-
     app = asgi_app(hub, pages())  # type: ignore[arg-type]
     with serving(app, free_port, http=Watched) as url, connected(url) as slow:
         slow.sendall(head({"Content-Length": "2", "Connection": "close"}, path="/") + b"a")
-        assert head_is_there.wait(PATIENCE)
-        assert met[0]._hang_up is None  # the head's while is over
+        until(lambda: Watched.met.cycle is not None, about="the head's end")
+        assert Watched.met._hang_up is None  # the head's while is over
         slow.sendall(b"b")
         assert b"a page 2" in read_all(slow)
 
