@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-import uuid
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, create_engine, make_url, text
 
-from hub.store import crm as _crm  # noqa: F401  (its tables belong to the schema)
+from hub.clock import now
+from hub.flow.delivery.pauses import next_midnight
+from hub.store import access
 from hub.store.database import Store, open_store
-from hub.store.schema import metadata
 from tests import ports
+from tests.empty_stores import PostgresStores, ready, sqlite_url
 from tests.tryton_server import shared_tryton, tryton, tryton_template  # noqa: F401 (fixtures)
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="session")
@@ -42,50 +45,48 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres(postgres_url: str) -> Iterator[Connection]:
-    """A connection that makes and drops databases."""
+def postgres_stores(postgres_url: str) -> Iterator[PostgresStores]:
+    """The databases that the tests of this process are given."""
     with _administrator(postgres_url) as connection:
-        yield connection
-
-
-@pytest.fixture(scope="session")
-def postgres_with_tables(postgres: Connection) -> Iterator[str]:
-    """The name of a database with the schema and no rows; others are copied from it, which is fast."""
-    with _database(postgres) as url:
-        engine = create_engine(url)
-        metadata.create_all(engine)
-        engine.dispose()
-        yield str(make_url(url).database)
+        stores = PostgresStores(connection)
+        yield stores
+        stores.close()
 
 
 @pytest.fixture
-def fresh_postgres(postgres: Connection) -> Iterator[str]:
-    """The URL of an empty PostgreSQL database, dropped afterwards."""
-    with _database(postgres) as url:
+def fresh_postgres(postgres_stores: PostgresStores) -> Iterator[str]:
+    """The URL of a PostgreSQL database without anything in it."""
+    with postgres_stores.bare() as url:
         yield url
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a store that no migration has run on, once on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'patchbay.db'}"
+    return str(request.getfixturevalue("fresh_postgres"))
+
+
 @pytest.fixture
-def filled_postgres(postgres: Connection, postgres_with_tables: str) -> Iterator[str]:
-    """The URL of a PostgreSQL database with the schema and no rows, dropped afterwards."""
-    with _database(postgres, f'TEMPLATE "{postgres_with_tables}" STRATEGY FILE_COPY') as url:
+def filled_postgres(postgres_stores: PostgresStores) -> Iterator[str]:
+    """The URL of a PostgreSQL store with its tables and no rows."""
+    with postgres_stores.empty() as url:
         yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty store, once on each engine. A test that asks for `store` too finds its tables there."""
+    """The URL of a store with its tables and no rows, once on each engine."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'patchbay.db'}"
-    return str(request.getfixturevalue("filled_postgres" if "store" in request.fixturenames else "fresh_postgres"))
+        return sqlite_url(tmp_path / "patchbay.db")
+    return str(request.getfixturevalue("filled_postgres"))
 
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     """A fresh store with its tables, once on each engine."""
-    opened = open_store(store_url)
-    if opened.is_sqlite:
-        metadata.create_all(opened.engine)
+    opened = open_store(ready(store_url))
     yield opened
     opened.close()
 
@@ -93,18 +94,19 @@ def store(store_url: str) -> Iterator[Store]:
 @pytest.fixture
 def sqlite_store(tmp_path: Path) -> Iterator[Store]:
     """A fresh store on one engine, where something else is the matter: what differs between them is proven elsewhere."""
-    opened = open_store(f"sqlite:///{tmp_path / 'patchbay.db'}")
-    metadata.create_all(opened.engine)
+    opened = open_store(sqlite_url(tmp_path / "patchbay.db"))
     yield opened
     opened.close()
 
 
-@contextmanager
-def _database(admin: Connection, how: str = "") -> Iterator[str]:
-    name = f"pb_{uuid.uuid4().hex}"
-    admin.execute(text(f'CREATE DATABASE "{name}" {how}'))
-    yield admin.engine.url.set(database=name).render_as_string(hide_password=False)
-    admin.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+@pytest.fixture(scope="session", autouse=True)
+def passwords_cost_little() -> Iterator[tuple[int, int, int]]:
+    """A password's hash takes a twentieth of a second on purpose, and nearly every hub that a test starts makes two. Gives
+    what it costs in earnest."""
+    with pytest.MonkeyPatch.context() as patch:
+        in_earnest = access.SCRYPT
+        patch.setattr(access, "SCRYPT", (2**4, 8, 1))
+        yield in_earnest
 
 
 @contextmanager
@@ -113,6 +115,22 @@ def _administrator(url: str) -> Iterator[Connection]:
     with engine.connect() as connection:
         yield connection
     engine.dispose()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def who_clicks_has_patience() -> Iterator[None]:
+    """A click's record is checked in the CRM for as long as a person would wait; a busy machine's may answer later."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hub.desk.clicked.CRM_SECONDS", 30.0)
+        yield
+
+
+@pytest.fixture
+def one_day() -> None:
+    """The test ends on the UTC day on which it begins: shortly before midnight it waits for the new day."""
+    left = (next_midnight(now()) - now()).total_seconds()
+    if left < PATIENCE:
+        time.sleep(left)
 
 
 @pytest.fixture

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, ClassVar
+
+import pytest
 
 from hub.config import Config, ConnectionConfig
 from hub.connections import Connection, Connections
 from hub.contract import Manifest
 from hub.model import PERSON, Account, DialReceipt, DialRequest, Lookup, Match, Record
+from tests.waiting import PATIENCE, until
 
 COUNTRY = "ES"
 
@@ -61,16 +65,35 @@ class StubCrm:
 
 
 class Gate:
-    """A CRM waits at it until it opens."""
+    """A CRM waits at it until it opens. `waiting`: how many calls do."""
 
     def __init__(self) -> None:
-        self._open = threading.Event()
+        self._open, self._lock, self.waiting = threading.Event(), threading.Lock(), 0
 
     def __call__(self) -> None:
-        assert self._open.wait(30)
+        with self._lock:
+            self.waiting += 1
+        assert self._open.wait(2 * PATIENCE)
+        with self._lock:
+            self.waiting -= 1
 
     def open(self) -> None:
         self._open.set()
+
+
+Comes = Callable[[Sequence[Future[Any]]], bool]
+
+
+def deadline_when(patch: pytest.MonkeyPatch, room: str, comes: Comes) -> None:
+    """From now on a deadline of `room` (asking, dial) comes when `comes` says so of the answers that are waited for, not by
+    the clock: on a busy machine a CRM that answers may need longer than any deadline that a test would wait for."""
+    patch.setattr(f"hub.desk.{room}.wait", lambda answers, timeout: until(lambda: comes(answers), about="the deadline"))
+
+
+def all_but(gate: Gate) -> Comes:
+    """When everybody has answered but who waits at `gate`, and that is somebody who did not wait there before."""
+    before = gate.waiting
+    return lambda answers: 0 < gate.waiting - before == sum(not answer.done() for answer in answers)
 
 
 class StubPlatform:

@@ -7,37 +7,22 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import requests
 from standardwebhooks import Webhook
 
 from tests.ports import free_port
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parent.parent
 PATCHBAY = Path(sys.executable).parent / "patchbay"
 SECRET = "whsec_" + "c2VjcmV0LW9mLXRoZS1zb2Z0cGhvbmUtMDE="
 TOKEN = "pb_a_token_for_the_tests_of_the_whole_hub"
 PASSWORD = "correct horse battery staple"
-READY_SECONDS = 60.0
-
-T = TypeVar("T")
-
-
-def until(what: Callable[[], T | None], *, seconds: float = 30.0, about: str = "it") -> T:
-    """What `what` gives as soon as that is true. Fails when the time is over."""
-    deadline = time.monotonic() + seconds
-    while True:
-        given = what()
-        if given:
-            return given
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{about} did not happen within {seconds:.0f} s")
-        time.sleep(0.02)
 
 
 class HubProcess:
@@ -71,20 +56,20 @@ class HubProcess:
         self.api.headers["Authorization"] = f"Bearer {TOKEN}"
 
     def __enter__(self) -> HubProcess:
-        until(self._ready, seconds=READY_SECONDS, about="the hub's readiness")
+        until(self._ready, about="the hub's readiness")
         return self
 
     def __exit__(self, *_: object) -> None:
         self.api.close()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(40)
+            self.process.wait(PATIENCE)
 
     def _ready(self) -> bool:
         if self.process.poll() is not None:
             raise AssertionError(f"the hub ended: {self.log.read_text()}")
         try:
-            return requests.get(f"{self.url}/readyz", timeout=2).status_code == 200
+            return requests.get(f"{self.url}/readyz", timeout=PATIENCE).status_code == 200
         except requests.ConnectionError:
             return False
 
@@ -100,17 +85,26 @@ class HubProcess:
             "webhook-signature": Webhook(secret).sign(id, now, text),
             "content-type": "application/json",
         }
-        return requests.post(f"{self.url}/hooks/{connection}", data=text.encode(), headers=headers, timeout=10)
+        return requests.post(f"{self.url}/hooks/{connection}", data=text.encode(), headers=headers, timeout=PATIENCE)
 
     def get(self, path: str, **query: str) -> Any:
         """What the API answers, which has to be a 200."""
-        answer = self.api.get(self.url + path, params=query, timeout=10)
+        answer = self.api.get(self.url + path, params=query, timeout=PATIENCE)
         assert answer.status_code == 200, (answer.status_code, answer.text)
         return answer.json()
 
+    def pop(self, **query: str) -> Any:
+        """What a screen pop says once no CRM is too late for its deadline: that is a person's, not a busy machine's."""
+
+        def told() -> Any:
+            pop = self.get("/api/v1/screen-pop", **query)
+            return None if pop["silent"] else pop
+
+        return until(told, about="an answer of every CRM")
+
     def post(self, path: str, body: Any = None, **headers: str) -> requests.Response:
         """A POST to the API."""
-        return self.api.post(self.url + path, json=body if body is not None else {}, headers=headers, timeout=30)
+        return self.api.post(self.url + path, json=body if body is not None else {}, headers=headers, timeout=PATIENCE)
 
     def play(self, script: str, **told: Any) -> list[str]:
         """Have the softphone play a script; the interactions that it makes."""
@@ -118,7 +112,7 @@ class HubProcess:
             f"{self.softphone_url}/v1/play",
             json={"script": script, **told},
             headers={"Authorization": f"Bearer {SECRET}"},
-            timeout=10,
+            timeout=PATIENCE,
         )
         assert answer.status_code == 202, answer.text
         return list(answer.json()["interactions"])
@@ -128,7 +122,7 @@ class HubProcess:
 
         def ended() -> dict[str, Any] | None:
             answer = self.api.get(
-                f"{self.url}/api/v1/interactions/{key}", params={"connection": connection}, timeout=10
+                f"{self.url}/api/v1/interactions/{key}", params={"connection": connection}, timeout=PATIENCE
             )
             found: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
             states = {one["state"] for one in found.get("deliveries", [])}

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from hub.contract import Manifest, Setting, Tools
 from hub.errors import Unavailable
 from hub.model import Lookup, Match, Page, Query, Record
+from tests.waiting import PATIENCE
 
 
 class PeopleServer:
@@ -30,7 +31,7 @@ class PeopleServer:
             def do_GET(self) -> None:
                 road = urlsplit(self.path)
                 if server.hangs is not None:
-                    server.hangs.wait(20)
+                    server.hangs.wait(2 * PATIENCE)
                 status, told = (
                     (503, {})
                     if server.down
@@ -75,7 +76,7 @@ class PeopleServer:
                 self.hangs.set()
             self._http.shutdown()
             self._http.server_close()
-            thread.join(10)
+            thread.join(PATIENCE)
 
 
 class PeopleCrm:

@@ -61,6 +61,14 @@ def agrees(connector: str, name: str, connections: Connections) -> None:
     assert disagreements(mapping_of(connector, name), connections) == ([], "")
 
 
+def facts(id: str, channel: str, **more: Any) -> dict[str, Any]:
+    """What the hub knows of an inbound interaction of the softphone that is over."""
+    event = {"id": f"e-{id}", "type": "interaction.wrapped_up", "occurred_at": "2026-11-23T10:05:40Z"}
+    interaction = {"id": id, "channel": channel, "direction": "inbound", "started_at": "2026-11-23T10:02:00Z",
+                   "ended_at": "2026-11-23T10:05:13Z", **more.pop("interaction", {})}  # fmt: skip
+    return {"connection": "softphone", "final": True, "event": event, "interaction": interaction, **more}
+
+
 def delivered(store: Store, connector: Any, mapping: Mapping, *every: dict[str, Any]) -> list[Delivery]:
     """What became of interactions, each told after the one before it was delivered by the hub's own delivery."""
     here = copy.copy(mapping)

@@ -26,12 +26,14 @@ from hub.model import Description, Field, Identity, Lookup, Receipt, Record, Row
 from hub.store.database import Store
 from hub.store.deliveries import Delivery, Filter, page
 from hub.store.schema import deliveries, interactions
+from tests.waiting import until as until
 
 Fault = Callable[["StubCrm", Target, Sequence[Row]], Sequence[Receipt] | None]
 
+# Quick to try again. A lease is as long as ever: a machine that is slow must not lose one.
 QUICK = Pace(
-    lease=5.0, poll=0.05, gather=0.05, first_retry=0.01, longest_retry=0.05, longest_breath=0.05,
-    shortest_retry_after=0.05, longest_retry_after=0.3, first_probe=0.05, longest_probe=0.2, close=5.0,
+    poll=0.05, gather=0.05, first_retry=0.01, longest_retry=0.05, longest_breath=0.05,
+    shortest_retry_after=0.05, longest_retry_after=0.3, first_probe=0.05, longest_probe=0.2, close=60.0,
 )  # fmt: skip
 
 
@@ -288,11 +290,3 @@ def put_calls(store: Store, *keys: str, **facts: Any) -> list[int]:
     """Interactions with one pending delivery each."""
     put_interactions(store, [interaction(key, **({"summary": f"call {key}"} | facts)) for key in keys])
     return put_deliveries(store, *({"subject": interaction_subject("pbx", key)} for key in keys))
-
-
-def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait until it is true, or fail."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.01)

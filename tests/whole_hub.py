@@ -21,6 +21,8 @@ from hub.model import Event
 from hub.web.asgi import asgi_app
 from hub.web.flask_app import create_flask
 from tests.asgi_client import AsgiClient
+from tests.empty_stores import ready
+from tests.waiting import PATIENCE
 
 PASSWORD, TOKEN, SECRET = "correct horse", "pb_test-token", "whsec_dGhlIHNlY3JldCBvZiB0aGUgdGVzdHM="
 
@@ -39,6 +41,9 @@ connections:
   crm:
     connector: embedded
 """
+PATIENT = (
+    "deadline: 30 seconds\n"  # a busy machine's CRM may answer late; who is silent is proven where that is the matter
+)
 WRAP_UP = """\
 mapping: wrap_up
 about: A wrapped-up call becomes an activity.
@@ -76,6 +81,9 @@ def environment(
     (folder / "config").mkdir(exist_ok=True)
     (folder / "mappings").mkdir(exist_ok=True)
     (folder / "config" / "hub.yaml").write_text(settings)
+    table = folder / "config" / "screen_pop.yaml"
+    if not table.exists():
+        table.write_text(PATIENT)
     for name, text in ({"wrap_up": WRAP_UP} if mappings is None else mappings).items():
         (folder / "mappings" / f"{name}.yaml").write_text(text)
     return {
@@ -91,7 +99,7 @@ def environment(
 @contextmanager
 def whole_hub(folder: Path, url: str, *, work: bool = False, **more: Any) -> Iterator[WholeHub]:
     """A started hub; deliveries go out when the test says so, unless `work`."""
-    env = environment(folder, url, **more)
+    env = environment(folder, ready(url), **more)
     with Hub(load_config(env)) as hub:
         admit(hub.access, env)
         hub.start(work=work)
@@ -110,7 +118,7 @@ class WholeHub:
         """Take an event in, as a hook that was proven."""
         moment = datetime(2026, 11, 23, 10, 5, 40, tzinfo=UTC)
         told = {"id": "e-1", "type": "interaction.wrapped_up", "occurred_at": moment} | event
-        self.hub.acceptor.accept(connection, [msgspec.convert(told, Event)]).result(20)
+        self.hub.acceptor.accept(connection, [msgspec.convert(told, Event)]).result(PATIENCE)
 
     def take_call(self, key: str = "call-1", connection: str = "platform", **more: Any) -> None:
         """Take a wrapped-up call in."""
@@ -122,7 +130,7 @@ class WholeHub:
 
     def deliver(self) -> None:
         """Deliver all that waits."""
-        assert self.hub.deliverer.drain(20)
+        assert self.hub.deliverer.drain(PATIENCE)
 
     def signed_in(self) -> FlaskClient:
         """A browser in which the admin has signed in."""

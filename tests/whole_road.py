@@ -17,15 +17,16 @@ from sqlalchemy import func, select
 
 from hub.store.database import open_store
 from hub.store.deliveries import counts
-from hub.store.schema import attempts
-from tests.hub_process import PATCHBAY, ROOT, HubProcess, until
+from hub.store.schema import attempts, deliveries
+from tests.hub_process import PATCHBAY, ROOT, HubProcess
+from tests.waiting import PATIENCE, until
 
 EVENTS_A_HOOK = 20
 
 SETTINGS = """
 country: ES
 zone: Europe/Madrid
-lease_seconds: 2
+lease_seconds: %s
 longest_retry_seconds: 1
 connections:
   front:
@@ -67,19 +68,19 @@ class Judge:
 
     def tally(self) -> Any:
         """How many records, keys, and records by node."""
-        return self._session.post(f"{self.url}/tally", json={}, timeout=60).json()
+        return self._session.post(f"{self.url}/tally", json={}, timeout=PATIENCE).json()
 
     def keys(self) -> list[str]:
         """Every record's key."""
-        return list(self._session.post(f"{self.url}/keys", json={}, timeout=60).json()["keys"])
+        return list(self._session.post(f"{self.url}/keys", json={}, timeout=PATIENCE).json()["keys"])
 
     def hold(self, *, off: bool = False) -> None:
         """Have it do what it is asked and keep its answers back, until `off`."""
-        self._session.post(f"{self.url}/hold", json={"off": off}, timeout=60).raise_for_status()
+        self._session.post(f"{self.url}/hold", json={"off": off}, timeout=PATIENCE).raise_for_status()
 
     def held(self) -> int:
         """How many writes are done and not answered."""
-        return int(self._session.post(f"{self.url}/held", json={}, timeout=60).json()["writes"])
+        return int(self._session.post(f"{self.url}/held", json={}, timeout=PATIENCE).json()["writes"])
 
     def close(self) -> None:
         """End it."""
@@ -93,12 +94,12 @@ class Judge:
 class Road:
     """Where the nodes of one hub run."""
 
-    def __init__(self, folder: Path, store_url: str, judge: Judge, connector: str, more: str = "") -> None:
+    def __init__(self, folder: Path, store_url: str, judge: Judge, connector: str, lease: float, more: str) -> None:
         self.folder, self.store_url, self.judge = folder, store_url, judge
         self._nodes: list[subprocess.Popen[bytes]] = []
         (folder / "mappings").mkdir()
         (folder / "mappings" / "calls.yaml").write_text(MAPPING)
-        (folder / "hub.yaml").write_text(SETTINGS % (connector, judge.url, more))
+        (folder / "hub.yaml").write_text(SETTINGS % (lease, connector, judge.url, more))
         plugin = folder / "plugins" / "test_crms-1.dist-info"
         plugin.mkdir(parents=True)
         (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: test-crms\nVersion: 1\n")
@@ -131,6 +132,15 @@ class Road:
             )
         self._nodes.append(process)
         return process
+
+    def outlast_leases(self) -> None:
+        """Have all leases run out, as they would in time: whoever held them is dead."""
+        store = open_store(self.store_url)
+        try:
+            with store.write() as conn:
+                conn.execute(deliveries.update().where(deliveries.c.state == "sending").values(lease_until=1))
+        finally:
+            store.close()
 
     def waiting(self) -> int:
         """How many deliveries have not come to their end."""
@@ -212,11 +222,13 @@ def _event(key: str) -> dict[str, Any]:
 
 
 @contextmanager
-def road(folder: Path, store_url: str, connector: str, latency: float, more: str = "") -> Iterator[Road]:
-    """A CRM and room for nodes, all ended afterwards. `more` is one line more for the CRM's connection."""
+def road(
+    folder: Path, store_url: str, connector: str, latency: float, *, lease: float = 60, more: str = ""
+) -> Iterator[Road]:
+    """A CRM and room for nodes, all ended afterwards. `lease`: seconds; `more`: one line more for the CRM's connection."""
     judge = Judge(folder, latency)
     try:
-        built = Road(folder, store_url, judge, connector, more)
+        built = Road(folder, store_url, judge, connector, lease, more)
         try:
             yield built
         finally:

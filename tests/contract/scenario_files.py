@@ -38,6 +38,7 @@ from hub.model import DialRequest, Lookup, Query, Row, Target
 from hub.session import open_session
 from tests.contract.likeness import unlike, written_out
 from tests.contract.owed import cases_of
+from tests.waiting import PATIENCE
 
 FOLDER = Path(__file__).parent.parent / "connectors"
 FAULTS = {
@@ -129,7 +130,7 @@ def built(
     kind = connector_class(name)
     full = {setting.name: setting.default for setting in kind.manifest.settings} | settings
     config = ConnectionConfig(
-        "crm", name, full, timeout_seconds=10.0, ca_file=ca_file or None, private_network=private_network
+        "crm", name, full, timeout_seconds=PATIENCE, ca_file=ca_file or None, private_network=private_network
     )
     session = open_session(config, secrets=kind.manifest.secrets(full))
     return kind(full, Tools(connection="crm", session=session, now=now, country="ES",

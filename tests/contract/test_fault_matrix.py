@@ -61,7 +61,7 @@ def test_no_row_is_lost_and_none_is_there_twice(peer: Any, fault: str, sqlite_st
     peer.sandbox.faults.set(fault, times=2, seconds=0.05)
     rig.deliverer.start()
     try:
-        until(lambda: settled(rig), seconds=30)
+        until(lambda: settled(rig))
     finally:
         rig.deliverer.close()
     assert {key: peer.texts(key) for key in texts} == {key: [text] for key, text in texts.items()}
@@ -77,7 +77,7 @@ def test_a_refused_sign_in_keeps_the_queue(peer: Any, sqlite_store: Store) -> No
         assert pauses.states(sqlite_store)["crm"].reason == "credentials_refused"
         assert {delivery.state for delivery in rig.all()} <= {"pending", "sending"}
         peer.sandbox.faults.clear()
-        until(lambda: settled(rig), seconds=30)  # it tries again by itself
+        until(lambda: settled(rig))  # it tries again by itself
     finally:
         rig.deliverer.close()
     assert {key: peer.texts(key) for key in texts} == {key: [text] for key, text in texts.items()}

@@ -16,6 +16,7 @@ from hub.model import Row, Target
 from hub.store.access import SCOPES
 from hub.web.api.rooms import API_PREFIX, roads
 from hub.web.openapi import PART
+from tests.waiting import PATIENCE
 from tests.whole_hub import SETTINGS, WRAP_UP, WholeHub, whole_hub
 
 
@@ -314,7 +315,7 @@ def test_a_wrong_mapping_is_refused_with_its_line(whole: WholeHub) -> None:
 def test_a_body_that_could_not_be_read_is_handed_out_as_it_came(whole: WholeHub) -> None:
     body = b"<html>\xff\x00"
     request = HookRequest(method="POST", query={}, headers={"content-type": "text/html"}, body=body, received_at=now())
-    whole.hub.acceptor.keep_unread("platform", request, "not JSON").result(20)
+    whole.hub.acceptor.keep_unread("platform", request, "not JSON").result(PATIENCE)
     [one] = whole.program.get("/unread")["unread"]
     assert (one["connection"], one["reason"], one["size"]) == ("platform", "not JSON", len(body))
     answer = whole.flask.test_client().get(

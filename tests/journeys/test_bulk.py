@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import select
 
 from hub.clock import now_ms
 from hub.contract import Tools
@@ -23,7 +24,6 @@ from hub.store.database import Store
 from hub.store.deliveries import Attempt, attempts_of
 from hub.store.outbox import backlog
 from hub.store.schema import deliveries
-from tests.hub_process import until as waited
 from tests.stubs import (
     QUICK,
     Rig,
@@ -35,8 +35,8 @@ from tests.stubs import (
     put_interactions,
     raising,
     raising_after,
-    until,
 )
+from tests.waiting import PATIENCE, until
 from tests.whole_road import Platform, arrived, road
 
 MANY = 60
@@ -82,7 +82,7 @@ def test_a_backlog_goes_in_one_write(store: Store) -> None:
     rig = bulky(store)
     put_calls(store, *KEYS)
     assert rig.deliverer.run_once("crm") == 50
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert sizes(rig)[0] == 50 and len(sizes(rig)) <= 3
     assert states(rig) == {"delivered": MANY}
     assert rig.crm.keys() == {f"pbx:{key}": 1 for key in KEYS}
@@ -93,14 +93,14 @@ def test_a_backlog_goes_in_one_write(store: Store) -> None:
 def test_what_is_not_more_than_the_threshold_goes_the_ordinary_way(store: Store) -> None:
     rig = bulky(store, above=MANY)
     put_calls(store, *KEYS)
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert set(sizes(rig)) == {5}
 
 
 def test_a_connector_without_a_bulk_path_never_sees_more_rows_than_it_takes(store: Store) -> None:
     rig = bulky(store, bulk_rows=0)
     put_calls(store, *KEYS)
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert set(sizes(rig)) == {5}
 
 
@@ -143,12 +143,12 @@ def test_an_interactive_delivery_is_not_held_up_behind_a_job(store: Store) -> No
 
     def job(crm: StubCrm, target: Target, rows: Sequence[Row]) -> None:
         begun.set()
-        assert end.wait(20)
+        assert end.wait(PATIENCE)
 
     rig.crm.faults.append(job)
     put_calls(store, *KEYS[:50])
     rig.deliverer.start()
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE)
     put_interactions(store, [interaction("now")])
     put_deliveries(store, {"subject": interaction_subject("pbx", "now"), "lane": 0})
     store.wake("deliveries")
@@ -159,8 +159,24 @@ def test_an_interactive_delivery_is_not_held_up_behind_a_job(store: Store) -> No
     rig.deliverer.close()
 
 
+class Door:
+    """A lock that tells when somebody has to wait at it."""
+
+    def __init__(self) -> None:
+        self._lock, self.somebody_waits = threading.Lock(), threading.Event()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self.somebody_waits.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 def test_whoever_looks_while_another_looks_sees_the_same_backlog(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     bulk = Rig(store, StubCrm(rows_per_call=5, bulk_rows=50), pace=patient(poll=60)).deliverer._roads["crm"].bulk
+    bulk._looking = door = Door()  # type: ignore[assignment]
     seen: list[tuple[str, ...]] = []
 
     def look() -> None:
@@ -172,7 +188,7 @@ def test_whoever_looks_while_another_looks_sees_the_same_backlog(store: Store, m
 
     def slow(*asked: Any, **how: Any) -> list[str]:
         second.start()
-        second.join(0.2)  # it may not be done before the first look is
+        until(lambda: door.somebody_waits.is_set() or not second.is_alive())
         return ["wrap_up"]
 
     monkeypatch.setattr(outbox, "backlog", slow)
@@ -190,7 +206,7 @@ def test_one_of_a_subject_is_in_flight_while_a_job_runs(store: Store) -> None:
     put_deliveries(store, {"subject": interaction_subject("pbx", KEYS[0]), "mapping": "other"})
     assert road.batch_now() is None
     road.carry(bulk)
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert rig.crm.busiest[f"pbx:{KEYS[0]}"] == 1
 
 
@@ -213,7 +229,7 @@ def test_a_rows_own_failure_parks_it_alone(store: Store) -> None:
     rig = bulky(store)
     rig.crm.refuses = lambda row: Rejected("no", {"note": "is wrong"}) if row.key == "pbx:c07" else None
     put_calls(store, *KEYS)
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert states(rig) == {"delivered": MANY - 1, "parked": 1}
 
 
@@ -238,7 +254,7 @@ def test_a_job_that_was_not_taken_comes_again_whole(store: Store, error: Excepti
     put_calls(store, *KEYS[:50])
     assert rig.deliverer.run_once("crm") == 50
     assert states(rig) == {"pending": 50} and not any(one.in_doubt for one in rig.all())
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert states(rig) == {"delivered": 50} and rig.crm.keys() == {f"pbx:{key}": 1 for key in KEYS[:50]}
 
 
@@ -249,7 +265,7 @@ def test_a_job_of_unknown_outcome_comes_again_in_doubt(store: Store, native: boo
     put_calls(store, *KEYS[:50])
     assert rig.deliverer.run_once("crm") == 50
     assert all(one.in_doubt and one.state == "pending" for one in rig.all())
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert all(row.in_doubt for rows in rig.crm.writes[1:] for row in rows)
     assert rig.crm.keys() == {f"pbx:{key}": 1 for key in KEYS[:50]}
 
@@ -259,16 +275,21 @@ def test_where_the_bulk_path_is_refused_the_ordinary_one_is_taken(store: Store, 
     rig = bulky(store)
     rig.crm.faults.append(raising(error))
     put_calls(store, *KEYS)
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert sizes(rig) == [50] + [5] * (MANY // 5)
     assert states(rig) == {"delivered": MANY}
 
 
 def test_a_claim_is_kept_while_the_connector_waits_for_the_job(store: Store) -> None:
-    rig = Rig(store, StubCrm(rows_per_call=5, bulk_rows=50), bulk_above=20, pace=patient(lease=0.6))
+    rig = Rig(store, StubCrm(rows_per_call=5, bulk_rows=50), bulk_above=20, pace=patient(lease=8))
+
+    def lease_ends() -> int:
+        with store.read() as conn:
+            return min(conn.scalars(select(deliveries.c.lease_until)))
 
     def slow(crm: StubCrm, target: Target, rows: Sequence[Row]) -> None:
-        threading.Event().wait(1.5)  # longer than two leases
+        before = lease_ends()
+        until(lambda: lease_ends() > before)
 
     rig.crm.faults.append(slow)
     put_calls(store, *KEYS[:50])
@@ -293,7 +314,7 @@ def test_a_job_whose_claim_was_lost_notes_nothing_and_all_arrive_once(store: Sto
     put_calls(store, *KEYS[:50])
     rig.deliverer.run_once("crm")
     assert states(rig) == {"pending": 50} and all(one.in_doubt for one in rig.all())
-    assert rig.another().drain(20)
+    assert rig.another().drain(PATIENCE)
     assert states(rig) == {"delivered": 50}
     assert all(row.in_doubt for row in rig.crm.writes[1])
     assert rig.crm.keys() == {f"pbx:{key}": 1 for key in KEYS[:50]}
@@ -305,17 +326,17 @@ def test_a_hub_that_stops_gives_a_running_job_back_in_doubt(store: Store) -> Non
 
     def job(crm: StubCrm, target: Target, rows: Sequence[Row]) -> None:
         begun.set()
-        assert end.wait(20)
+        assert end.wait(PATIENCE)
 
     rig.crm.faults.append(job)
     put_calls(store, *KEYS[:50])
     rig.deliverer.start()
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE)
     rig.deliverer.close()
     assert {(one.state, one.in_doubt) for one in rig.all()} == {("pending", True)}
     end.set()
     until(lambda: sum(rig.crm.keys().values()) == 50)
-    assert rig.another().drain(20)
+    assert rig.another().drain(PATIENCE)
     assert rig.crm.keys() == {f"pbx:{key}": 1 for key in KEYS[:50]}
 
 
@@ -330,7 +351,7 @@ def test_a_job_ends_with_the_hub_and_its_outcome_is_not_known(tmp_path: Path) ->
         opened = open_connections(hub.hub.config, hub.hub.store)
         opened.close()
         with pytest.raises(UnknownOutcome, match="hub ends"):
-            seen[0].wait(30)
+            seen[0].wait(PATIENCE)
 
 
 class _Keeping:
@@ -353,11 +374,14 @@ def test_a_worker_is_killed_in_the_middle_of_a_job(store_url: str, tmp_path: Pat
         platform = Platform(600)
         platform.hub = hub
         platform.start()
-        platform.join(90)
+        platform.join(120)
+        built.judge.hold()  # a job that is done, and whose worker does not hear of it
         worker = built.work(hub, "worker-0")
-        waited(lambda: built.judge.tally()["records"] >= 200, seconds=60, about="a job that is done")
+        until(lambda: built.judge.tally()["records"] >= 200, about="a job that is done")
         worker.kill()
         worker.wait()
+        built.judge.hold(off=True)
+        built.outlast_leases()
         built.work(hub, "worker-1")
         arrived(built, platform.accepted)
         assert built.taken_back() >= 200  # a whole job was in flight

@@ -25,6 +25,7 @@ from hub.store import read_back
 from hub.store.alerts import Trouble
 from hub.store.database import open_store
 from hub.store.read_back import Found
+from tests.waiting import PATIENCE
 from tests.whole_hub import PASSWORD, SECRET, TOKEN, WRAP_UP, environment, whole_hub
 
 PATCHBAY = [sys.executable, "-c", "from hub.cli import main; main()"]
@@ -67,7 +68,7 @@ def patchbay(env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 def test_as_a_program(env: dict[str, str]) -> None:
     done = subprocess.run(
-        [*PATCHBAY, "deliveries", "show", "1"], env=env, capture_output=True, text=True, check=False, timeout=60
+        [*PATCHBAY, "deliveries", "show", "1"], env=env, capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "Error: there is no delivery 1\n")
 
@@ -328,10 +329,10 @@ def served(env: dict[str, str], tmp_path: Path, free_port: int) -> Iterator[tupl
 
 def wait_until_ready(url: str, process: subprocess.Popen[str], said: Path) -> None:
     """Wait until the hub takes traffic."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            if requests.get(f"{url}/readyz", timeout=5).status_code == 200:
+            if requests.get(f"{url}/readyz", timeout=PATIENCE).status_code == 200:
                 return
         except requests.ConnectionError:
             pass
@@ -355,21 +356,21 @@ def test_serve_takes_a_hook_and_carries_it_into_the_crm(served: tuple[str, subpr
         "webhook-id": "m-1", "webhook-timestamp": str(int(moment.timestamp())),
         "webhook-signature": Webhook(SECRET).sign("m-1", moment, body), "content-type": "application/json",
     }  # fmt: skip
-    answer = requests.post(f"{url}/hooks/platform", data=body, headers=headers, timeout=20)
+    answer = requests.post(f"{url}/hooks/platform", data=body, headers=headers, timeout=PATIENCE)
     assert (answer.status_code, answer.json()) == (202, {"accepted": 1, "duplicates": 0})
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while True:
         told = requests.get(
-            f"{url}/api/v1/interactions/call-1", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=5
+            f"{url}/api/v1/interactions/call-1", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=PATIENCE
         ).json()
         if told["deliveries"] and told["deliveries"][0]["state"] == "delivered":
             break
         assert time.monotonic() < deadline, told
         time.sleep(0.05)
-    metrics = requests.get(f"{url}/metrics", timeout=5).text
+    metrics = requests.get(f"{url}/metrics", timeout=PATIENCE).text
     assert 'patchbay_hooks_total{answer="202",connection="platform"} 1.0' in metrics
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE) == 0
     text = said.read_text()
     assert url in text
     assert "from PATCHBAY_ADMIN_PASSWORD" in text
@@ -399,12 +400,12 @@ def test_serve_makes_what_is_missing_and_says_it(env: dict[str, str], tmp_path: 
             answer = requests.get(
                 f"http://127.0.0.1:{free_port}/api/v1/connections",
                 headers={"Authorization": f"Bearer {tokens[-1]}"},
-                timeout=5,
+                timeout=PATIENCE,
             )
             assert answer.status_code == 200
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(PATIENCE)
     assert tokens[0] == tokens[1], "the second start uses the same"
 
 
@@ -422,13 +423,13 @@ def test_work_delivers_what_another_process_took(env: dict[str, str], tmp_path: 
         whole.take_call()
         worker = subprocess.Popen([*PATCHBAY, "work"], env=env, stderr=subprocess.PIPE, text=True)
         try:
-            deadline = time.monotonic() + 40
+            deadline = time.monotonic() + PATIENCE
             while whole.program.get("/interactions/call-1")["deliveries"][0]["state"] != "delivered":
                 assert worker.poll() is None, worker.communicate()
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             worker.send_signal(signal.SIGTERM)
-            assert worker.wait(30) == 0
+            assert worker.wait(PATIENCE) == 0
         finally:
             worker.kill()
             worker.communicate()

@@ -23,7 +23,8 @@ from hub.installed import connector_class
 from hub.model import Identity, Receipt, Row, Target
 from hub.store.database import Store
 from tests import stubs
-from tests.stubs import QUICK, Rig, StubCrm, put_calls, raising, until
+from tests.stubs import QUICK, Rig, StubCrm, put_calls, raising
+from tests.waiting import until
 from tests.whole_hub import WRAP_UP, WholeHub, whole_hub
 
 SETTINGS = """\
@@ -151,7 +152,7 @@ def test_mended_at_the_other_side_needs_no_hand_here(store_url: str, tmp_path: P
         system.accepts = "first"
         until(lambda: system.records == {"platform:before": 1, "platform:between": 1})
         until(lambda: told(hub)["credentials"]["state"] == "good")
-        assert alerts(hub) == []
+        until(lambda: alerts(hub) == [])
 
 
 # --- expiring ----------------------------------------

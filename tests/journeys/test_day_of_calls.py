@@ -33,9 +33,11 @@ from tests.stubs import (
     put_calls,
     put_deliveries,
     put_interactions,
-    until,
 )
+from tests.waiting import until
 from tests.whole_hub import whole_hub
+
+pytestmark = pytest.mark.usefixtures("one_day")
 
 SPRING = TargetSpec(connection="crm", write="member", key="key", lane=2)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from sqlalchemy import select
 from structlog import wrap_logger
 from structlog.testing import CapturingLogger
 
+from hub.clock import now, to_ms
 from hub.errors import (
     CredentialsRefused,
     Locked,
@@ -31,7 +32,7 @@ from hub.language.mapping import Note, Rendered, TargetSpec
 from hub.model import Lookup, Receipt, Record
 from hub.store.database import Store
 from hub.store.deliveries import Attempt, Filter, Reason, attempts_of
-from hub.store.schema import fresh_records
+from hub.store.schema import connection_states, deliveries, fresh_records
 from tests.stubs import (
     QUICK,
     Rig,
@@ -44,8 +45,8 @@ from tests.stubs import (
     put_interactions,
     raising,
     raising_after,
-    until,
 )
+from tests.waiting import PATIENCE, until
 
 LIST = TargetSpec(connection="crm", write="contact_list", key="id", lane=2, options={"list": "spring"})
 
@@ -278,7 +279,7 @@ def test_tried_again_until_it_is_there_once(store: Store, fault: Any, doubt: boo
     again = rig.all(states=("pending",))
     assert all(delivery.in_doubt == doubt and delivery.attempts == 1 and delivery.reason for delivery in again)
     assert "612345678" not in str([delivery.reason for delivery in again])
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert rig.crm.keys() == {"pbx:a": 1, "pbx:b": 1, "pbx:c": 1}
     assert states(rig) == {"delivered": 3}
     doubted = {delivery.subject.replace("interaction:pbx/", "pbx:") for delivery in again if doubt}
@@ -318,7 +319,7 @@ def test_a_batch_of_bad_rows_costs_a_bounded_number_of_calls(store: Store) -> No
     put_calls(store, *(f"c{i}" for i in range(50)))
     rig.deliverer.run_once("crm")
     assert len(rig.crm.writes) <= 40
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert states(rig) == {"parked": 50}
 
 
@@ -335,7 +336,7 @@ def test_a_connector_that_always_breaks_parks_with_the_class_and_no_value(store:
     rig = Rig(store, StubCrm())
     rig.crm.faults.extend(raising(ValueError("+34612345678")) for _ in range(20))
     put_calls(store, "a")
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     parked = rig.one()
     assert (parked.state, parked.attempts, parked.in_doubt) == ("parked", QUICK.bugs, True)
     assert parked.reason and parked.reason.name == "connector_broke"
@@ -350,7 +351,7 @@ def test_half_a_batch_fails_by_row(store: Store) -> None:
     rig.deliverer.run_once("crm")
     assert states(rig) == {"delivered": 3, "pending": 2, "parked": 1}
     assert [delivery.in_doubt for delivery in rig.all(states=("pending",))] == [False, True]
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert states(rig) == {"delivered": 5, "parked": 1}
 
 
@@ -358,20 +359,26 @@ def test_gives_up_after_a_day(store: Store) -> None:
     rig = Rig(store, StubCrm(), pace=msgspec.structs.replace(QUICK, give_up_after=0.1))
     rig.crm.faults.extend(raising(Unavailable("down")) for _ in range(200))
     put_calls(store, "a")
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert rig.one().state == "parked"
     assert rig.one().reason and rig.one().reason.message.endswith("hours: down")
 
 
 def test_throttled_slows_the_connection_and_counts_no_attempt(store: Store) -> None:
-    rig = Rig(store, StubCrm(), pace=msgspec.structs.replace(QUICK, longest_retry_after=1.5))
+    rig = Rig(store, StubCrm(), pace=msgspec.structs.replace(QUICK, longest_retry_after=600.0))
     rig.crm.faults.append(raising(Throttled("429", retry_after=3600.0)))
     put_calls(store, "a", "b")
+    before = now()
     rig.deliverer.run_once("crm")
     assert [(one.state, one.attempts) for one in rig.all()] == [("pending", 0)] * 2
+    asked_for = [one.due_at - timedelta(seconds=600) for one in rig.all()]  # clamped: not an hour
+    assert all(before - timedelta(milliseconds=1) <= moment <= now() for moment in asked_for)
     put_calls(store, "c")
     assert rig.deliverer.run_once("crm") == 0  # the whole connection waits, not only those rows
-    assert rig.deliverer.drain(20)  # clamped to 1.5 s here
+    with store.write() as conn:  # ten minutes go by
+        conn.execute(deliveries.update().values(due_at=0))
+    rig.deliverer._roads["crm"]._slow_until -= 600
+    assert rig.deliverer.drain(PATIENCE)
     assert states(rig) == {"delivered": 3}
 
 
@@ -386,7 +393,7 @@ def test_a_failing_look_up_holds_up_only_who_needs_it(store: Store) -> None:
     rig.crm.find_faults.append(UnknownOutcome("time-out"))
     rig.deliverer.run_once("crm")
     assert [(one.state, one.in_doubt) for one in rig.all()] == [("pending", False), ("delivered", False)]
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert states(rig) == {"delivered": 2}
 
 
@@ -442,7 +449,7 @@ def test_paused_and_resumed_by_hand(store: Store) -> None:
     assert pauses.resume(store, "crm")
     assert not pauses.resume(store, "crm")
     rig.crm.faults.clear()
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert states(rig) == {"delivered": 1}
 
 
@@ -460,35 +467,37 @@ def test_a_pause_by_hand_is_not_shortened(store: Store) -> None:
     assert (state.reason, state.until) == ("by_hand", None)
 
 
+@pytest.mark.usefixtures("one_day")
 def test_a_spent_quota_waits_until_it_is_new(store: Store) -> None:
     rig = Rig(store, StubCrm())
-    until_then = datetime.now(UTC) + timedelta(seconds=1.5)
+    until_then = now().replace(microsecond=0) + timedelta(hours=1)
     rig.crm.faults.append(raising(QuotaSpent("no calls left", until=until_then)))
     put_calls(store, "a")
     rig.deliverer.run_once("crm")
     assert rig.deliverer.run_once("crm") == 0
-    until(lambda: rig.deliverer.run_once("crm") == 1)
-    assert datetime.now(UTC) >= until_then
+    assert pauses.states(store)["crm"].until == until_then
+    with store.write() as conn:  # an hour goes by
+        conn.execute(connection_states.update().values(until=to_ms(now())))
+    assert rig.deliverer.run_once("crm") == 1
     rig.crm.faults.append(raising(QuotaSpent("no calls left")))
     put_calls(store, "b")
     rig.deliverer.run_once("crm")
-    midnight = pauses.states(store)["crm"].until
-    assert midnight is not None
-    assert midnight == pauses.next_midnight(datetime.now(UTC))
+    assert pauses.states(store)["crm"].until == pauses.next_midnight(now())
 
 
+@pytest.mark.usefixtures("one_day")
 def test_the_days_budget_holds_and_survives_a_restart(store: Store) -> None:
     crm = StubCrm(rows_per_call=1)
     rig = Rig(store, crm)
     rig.connection.budget.calls_per_day = 3
     put_calls(store, *(f"c{i}" for i in range(5)))
-    assert rig.deliverer.drain(20)  # nothing left on a connection that is not paused
+    assert rig.deliverer.drain(PATIENCE)  # nothing left on a connection that is not paused
     assert len(crm.writes) == 3
     assert states(rig) == {"delivered": 3, "pending": 2}
     assert {one.attempts for one in rig.all(states=("pending",))} == {0}
     state = pauses.states(store)["crm"]
     assert (state.reason, state.calls_today) == ("calls_per_day", 3)
-    assert state.until == pauses.next_midnight(datetime.now(UTC))
+    assert state.until == pauses.next_midnight(now())
     again = Rig(store, crm)
     again.connection.budget.calls_per_day = 3
     pauses.resume(store, "crm")
@@ -518,14 +527,14 @@ def test_everything_arrives_once_through_a_storm_of_faults(store: Store) -> None
     for start in range(0, 400, 50):
         put_calls(store, *keys[start : start + 50])
         store.wake("deliveries")
-    assert rig.deliverer.drain(60)
+    assert rig.deliverer.drain(PATIENCE)
     rig.deliverer.close()
     for parked in rig.all(states=("parked",)):  # bugs enough in a row to park: mended, replayed
         assert parked.reason and parked.reason.name == "connector_broke"
     rig.crm.faults.clear()
     replay(store, Filter(states=("parked",)), by="ana")
     again = rig.another()
-    assert again.drain(20)
+    assert again.drain(PATIENCE)
     assert rig.crm.keys() == {f"pbx:{key}": 1 for key in keys}
     assert states(rig) == {"delivered": 400}
 
@@ -542,7 +551,7 @@ def test_one_in_flight_per_pair_under_eight_threads(store: Store) -> None:
                 except Exception as collision:
                     assert "uq_deliveries_pending" in str(collision) or "UNIQUE" in str(collision)
         store.wake("deliveries")
-    assert rig.deliverer.drain(30)
+    assert rig.deliverer.drain(PATIENCE)
     rig.deliverer.close()
     assert max(rig.crm.busiest.values()) == 1
     assert rig.crm.keys() == {f"pbx:{key}": 1 for key in "abcd"}
@@ -551,7 +560,7 @@ def test_one_in_flight_per_pair_under_eight_threads(store: Store) -> None:
 def test_part_filled_batches_gather_while_calls_are_out(store: Store) -> None:
     rig = Rig(store, StubCrm(), pace=msgspec.structs.replace(QUICK, gather=30.0), concurrency=4)
     gathered = threading.Event()
-    rig.crm.faults.append(lambda crm, target, rows: None if gathered.wait(30) else [])
+    rig.crm.faults.append(lambda crm, target, rows: None if gathered.wait(PATIENCE) else [])
     rig.deliverer.start()
     put_calls(store, "first")
     store.wake("deliveries")
@@ -560,7 +569,7 @@ def test_part_filled_batches_gather_while_calls_are_out(store: Store) -> None:
         put_calls(store, f"c{i}")
         store.wake("deliveries")
     gathered.set()
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     rig.deliverer.close()
     assert [len(rows) for rows in rig.crm.writes] == [1, 10]
 
@@ -578,7 +587,7 @@ def test_a_stop_waits_for_what_is_in_flight(store: Store) -> None:
 def test_a_stop_gives_back_what_hangs(store: Store) -> None:
     rig = Rig(store, StubCrm(), pace=msgspec.structs.replace(QUICK, close=0.05))
     lets_go = threading.Event()
-    rig.crm.faults.append(lambda crm, target, rows: None if lets_go.wait(30) else [])
+    rig.crm.faults.append(lambda crm, target, rows: None if lets_go.wait(PATIENCE) else [])
     rig.deliverer.start()
     put_calls(store, "a")
     store.wake("deliveries")
@@ -587,8 +596,18 @@ def test_a_stop_gives_back_what_hangs(store: Store) -> None:
     assert (rig.one().state, rig.one().in_doubt) == ("pending", True)
     lets_go.set()
     until(lambda: rig.crm.keys() == {"pbx:a": 1})  # the call comes to its end after all
-    assert rig.another().drain(20)
+    assert rig.another().drain(PATIENCE)
     assert (rig.one().state, rig.crm.keys()) == ("delivered", {"pbx:a": 1})
+
+
+def test_what_a_dead_node_left_is_taken_up_at_the_start(store: Store) -> None:
+    rig = Rig(store, StubCrm(), pace=msgspec.structs.replace(QUICK, lease=3600.0))  # the next look is far away
+    put_interactions(store, [interaction("a")])
+    put_deliveries(store, {"subject": "interaction:pbx/a", "state": "sending", "lease_owner": "dead", "lease_until": 1})
+    rig.deliverer.start()
+    until(lambda: states(rig) == {"delivered": 1})
+    rig.deliverer.close()
+    assert [attempt.outcome for attempt in attempts(rig)] == ["failed", "created"]
 
 
 # --- owned fields ----------------------------------------
@@ -639,7 +658,7 @@ def test_what_an_unknown_outcome_wrote_is_ours(store: Store) -> None:
     put_calls(store, "a")
     rig.deliverer.run_once("crm")
     fields["note"] = "second"
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert rig.crm.fields("pbx:a") == {"note": "second"}
 
 
@@ -649,7 +668,7 @@ def test_what_an_unknown_outcome_wrote_is_ours(store: Store) -> None:
 def test_mend_the_mapping_press_replay(store: Store) -> None:
     rig = Rig(store, StubCrm(), StubMapping(render=lambda facts, found: Rendered({}, problems={"a": "b"})))
     put_calls(store, *(f"c{i}" for i in range(700)))
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert states(rig) == {"parked": 700}
     rig.mappings.by_name["wrap_up"] = StubMapping(
         render=lambda facts, found: Rendered({"note": "x"}, [Note("note", "cut", "y")])
@@ -657,7 +676,7 @@ def test_mend_the_mapping_press_replay(store: Store) -> None:
     done = replay(store, Filter(states=("parked",), mapping="wrap_up", reason="rejected"), by="ana")
     assert (done.replayed, done.collapsed, done.refused) == (700, 0, {})
     assert rig.all()[0].reason == Reason(name="replayed", message="replayed by ana")
-    assert rig.deliverer.drain(20)
+    assert rig.deliverer.drain(PATIENCE)
     assert states(rig) == {"delivered": 700}
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from hub.model import Lookup, Row, Target
 from hub.store.crm import Crm
 from hub.web.asgi import asgi_app
 from sandbox.softphone import SoftphoneServer
-from tests.desk_stubs import Gate
+from tests.desk_stubs import Gate, all_but, deadline_when
+from tests.waiting import PATIENCE, until
 from tests.whole_hub import SECRET, TOKEN, WholeHub, whole_hub
 
 KNOWN, OTHER, OURS = "+34612345678", "+34699111222", "+34917654321"
@@ -42,7 +42,7 @@ connections:
   erp:
     connector: embedded
 """
-TABLE = "deadline: 1 second\nconnections: [crm, erp]\nrules: [person_of_account, open_case, connections]\n"
+TABLE = "deadline: 30 seconds\nconnections: [crm, erp]\nrules: [person_of_account, open_case, connections]\n"
 WRAP_UP = """\
 mapping: wrap_up
 about: A wrapped-up call becomes an activity on the record that was clicked, else on the caller.
@@ -77,7 +77,7 @@ class Desk:
         return made.id
 
     def pop(self, status: int = 200, **query: Any) -> Any:
-        answer = self.api.get(f"{self.url}/api/v1/screen-pop", params=query, timeout=10)
+        answer = self.api.get(f"{self.url}/api/v1/screen-pop", params=query, timeout=PATIENCE)
         assert answer.status_code == status, answer.text
         return answer.json()
 
@@ -85,18 +85,18 @@ class Desk:
         told = {"to": "612 34 56 78", "agent": "a-17"} | body
         if record:
             told["record"] = {"connection": "crm", "object": record[0], "id": record[1]}
-        answer = self.api.post(f"{self.url}/api/v1/dial", json=told, headers={"Idempotency-Key": key}, timeout=20)
+        answer = self.api.post(f"{self.url}/api/v1/dial", json=told, headers={"Idempotency-Key": key}, timeout=PATIENCE)
         assert answer.status_code == status, answer.text
         return answer.json()
 
     def fault(self, fault: str, **more: Any) -> None:
         told = {"fault": fault, **more}
         headers = {"Authorization": "Bearer the token"}
-        requests.post(f"{self.phone.url}/v1/faults", json=told, headers=headers, timeout=10).raise_for_status()
+        requests.post(f"{self.phone.url}/v1/faults", json=told, headers=headers, timeout=PATIENCE).raise_for_status()
 
     def activity(self, call: str) -> dict[str, Any]:
         """The call's activity, once the call was played and delivered."""
-        assert self.phone.hooks.wait_until_sent(30)
+        assert self.phone.hooks.wait_until_sent(PATIENCE)
         self.whole.deliver()
         (found,) = self.crm.find([Lookup("activity", "key", f"softphone:{call}")])
         (activity,) = found
@@ -120,16 +120,8 @@ def serving(whole: WholeHub, port: int) -> Iterator[str]:
     until(lambda: server.started or not thread.is_alive())
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
-    thread.join(20)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
-
-
-def until(what: Callable[[], Any], seconds: float = 15.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (given := what()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return given
 
 
 @pytest.fixture
@@ -164,7 +156,7 @@ def test_who_is_calling(desk: Desk) -> None:
         assert (pop["match"], [record["id"] for record in pop["records"]], pop["silent"]) == ("one", [ana], [])
         assert pop["url"] == f"{desk.url}/crm/contact/{ana}"
         assert pop["records"][0]["matched"]["object"] == "contact"
-        assert pop["took_ms"] < 1000
+        assert pop["took_ms"] > 0
     # Both connections are the same CRM here, so both know her: the table's order of connections decides.
     pop = desk.pop(phone=KNOWN)
     assert (pop["match"], pop["records"][0]["connection"], pop["records"][0]["rule"]) == ("one", "crm", "connections")
@@ -174,7 +166,7 @@ def test_who_is_calling(desk: Desk) -> None:
 def test_the_plus_of_a_bare_url_and_the_redirect(desk: Desk) -> None:
     ana = desk.contact(mobile=KNOWN)
     road = f"{desk.url}/api/v1/screen-pop?phone={KNOWN}&redirect=1"  # the + as platforms' templates write it
-    answer = desk.api.get(road, allow_redirects=False, timeout=10)
+    answer = desk.api.get(road, allow_redirects=False, timeout=PATIENCE)
     assert (answer.status_code, answer.headers["Location"]) == (302, f"{desk.url}/crm/contact/{ana}")
 
 
@@ -211,7 +203,7 @@ def test_what_cannot_be_asked_is_told(desk: Desk, query: dict[str, str], words: 
     assert words in desk.pop(422, **query)["detail"]
 
 
-def test_the_deadline_holds_through_the_front_door(desk: Desk) -> None:
+def test_a_crm_that_hangs_is_told_through_the_front_door(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate()
 
     def hang(lookups: Any) -> Any:
@@ -219,13 +211,13 @@ def test_the_deadline_holds_through_the_front_door(desk: Desk) -> None:
         return [[] for _ in lookups]
 
     desk.hub.connections["erp"].connector.find = hang  # type: ignore[attr-defined]
-    began = time.monotonic()
+    deadline_when(monkeypatch, "asking", all_but(gate))
     pop = desk.pop(phone=KNOWN)
-    assert time.monotonic() - began < 2.5
     assert (pop["match"], [one["connection"] for one in pop["silent"]]) == ("none", ["erp"])
     assert "may still be known" in pop["reason"]
     assert "/crm/?q=" in pop["url"]  # a search, not a new record
     ana = desk.contact(mobile=KNOWN)
+    deadline_when(monkeypatch, "asking", all_but(gate))
     pop = desk.pop(phone=KNOWN)
     assert (pop["match"], pop["records"][0]["id"], len(pop["silent"])) == ("one", ana, 1)
     gate.open()
@@ -237,7 +229,7 @@ def test_a_page_to_choose_from_for_whoever_is_signed_in(desk: Desk) -> None:
     assert pop["match"] == "many"
     road = pop["url"].removeprefix(desk.url)
     assert road.startswith("/pop?phone=%2B34612345678")
-    stranger = requests.get(pop["url"], allow_redirects=False, timeout=10)
+    stranger = requests.get(pop["url"], allow_redirects=False, timeout=PATIENCE)
     assert stranger.status_code in (302, 303)
     page = desk.whole.signed_in().get(road)
     assert page.status_code == 200
@@ -251,7 +243,7 @@ def test_a_page_to_choose_from_for_whoever_is_signed_in(desk: Desk) -> None:
 
 def test_our_own_number_is_learned_from_traffic(desk: Desk) -> None:
     desk.phone.platform.play("inbound", {"number": KNOWN, "local": OURS, "id": "in-1"})
-    assert desk.phone.hooks.wait_until_sent(30)
+    assert desk.phone.hooks.wait_until_sent(PATIENCE)
     until(lambda: "own number (learned from softphone)" in desk.pop(phone=OURS)["reason"])
     assert "own number" not in desk.pop(phone=KNOWN)["reason"]
     ana = desk.contact(mobile=OURS)  # somebody carries it after all: told, not hidden
@@ -264,7 +256,7 @@ def test_a_pop_by_the_interaction_alone(desk: Desk) -> None:
     desk.phone.platform.play("inbound", {"number": KNOWN, "id": "in-1"})
     desk.phone.platform.play("internal", {"id": "in-2"})
     desk.phone.platform.play("anonymous", {"id": "in-3"})
-    assert desk.phone.hooks.wait_until_sent(30)
+    assert desk.phone.hooks.wait_until_sent(PATIENCE)
     pop = desk.pop(interaction="in-1", connection="softphone")
     assert (pop["match"], pop["records"][0]["id"]) == ("one", ana)
     assert desk.pop(interaction="in-2")["reason"] == "internal call"
@@ -284,7 +276,7 @@ def test_a_click_lands_on_the_clicked_record(desk: Desk) -> None:
     assert (again["id"], again["interaction"], again["repeated"]) == (told["id"], told["interaction"], True)
     activity = desk.activity(told["interaction"])
     assert (activity["contact"], activity["direction"]) == (ana, "outbound")
-    assert desk.api.get(f"{desk.url}/api/v1/dial/{told['id']}", timeout=10).json()["outcome"] == "accepted"
+    assert desk.api.get(f"{desk.url}/api/v1/dial/{told['id']}", timeout=PATIENCE).json()["outcome"] == "accepted"
     pop = desk.pop(interaction=told["interaction"], connection="softphone")
     assert (pop["match"], pop["records"][0]["id"]) == ("one", ana)
     assert len(desk.phone.platform._calls) == 1
@@ -331,14 +323,14 @@ def test_what_may_not_be_dialled(desk: Desk) -> None:
 
 def test_the_key_is_required_and_belongs_to_one_request(desk: Desk) -> None:
     body = {"to": KNOWN, "agent": "a-17"}
-    bare = desk.api.post(f"{desk.url}/api/v1/dial", json=body, timeout=10)
+    bare = desk.api.post(f"{desk.url}/api/v1/dial", json=body, timeout=PATIENCE)
     assert bare.status_code == 422
     assert "Idempotency-Key" in bare.json()["detail"]
     desk.dial()
     assert desk.dial(status=409, to=OTHER)["type"].endswith("key-reused")
-    stranger = requests.post(f"{desk.url}/api/v1/dial", json=body, headers={"Idempotency-Key": "x"}, timeout=10)
+    stranger = requests.post(f"{desk.url}/api/v1/dial", json=body, headers={"Idempotency-Key": "x"}, timeout=PATIENCE)
     assert stranger.status_code == 401
-    assert desk.api.get(f"{desk.url}/api/v1/dial/d-404", timeout=10).status_code == 404
+    assert desk.api.get(f"{desk.url}/api/v1/dial/d-404", timeout=PATIENCE).status_code == 404
 
 
 def test_a_platform_that_breaks_off_leaves_one_call_and_an_unknown_outcome(
@@ -356,8 +348,8 @@ def test_a_platform_that_breaks_off_leaves_one_call_and_an_unknown_outcome(
     assert len(desk.phone.platform._calls) == 1
     for moment, event in held:
         desk.phone.hooks.at(moment, event)
-    assert desk.phone.hooks.wait_until_sent(30)
-    became = desk.api.get(f"{desk.url}/api/v1/dial/{told['id']}", timeout=10).json()
+    assert desk.phone.hooks.wait_until_sent(PATIENCE)
+    became = desk.api.get(f"{desk.url}/api/v1/dial/{told['id']}", timeout=PATIENCE).json()
     assert (became["outcome"], became["interaction"]) == ("accepted", *desk.phone.platform._calls)
     assert became["reason"] == ""
 
@@ -379,12 +371,12 @@ def test_a_list_is_called_and_its_results_come_back(desk: Desk) -> None:
     assert [receipt.outcome for receipt in receipts] == ["created"] * 3
     headers = {"Authorization": "Bearer the token"}
     road = f"{desk.phone.url}/v1/lists/spring/run"
-    run = requests.post(road, json={"campaign": "c-1", "wrap_up": "SALE"}, headers=headers, timeout=10)
+    run = requests.post(road, json={"campaign": "c-1", "wrap_up": "SALE"}, headers=headers, timeout=PATIENCE)
     assert run.status_code == 202
-    assert desk.phone.hooks.wait_until_sent(60)
+    assert desk.phone.hooks.wait_until_sent(PATIENCE)
     for key in run.json()["interactions"]:
         known = desk.api.get(
-            f"{desk.url}/api/v1/interactions/{key}", params={"connection": "softphone"}, timeout=10
+            f"{desk.url}/api/v1/interactions/{key}", params={"connection": "softphone"}, timeout=PATIENCE
         ).json()
         assert known["interaction"]["direction"] == "outbound"
         assert known["campaign"]["list"] == "spring"

@@ -20,6 +20,7 @@ from hub.store.database import Store
 from hub.store.schema import directory_entries, directory_records, list_runs
 from tests.customer_directory import CONTACTS, PLAIN, Stand
 from tests.stubs import until
+from tests.waiting import PATIENCE
 
 ANA, BO, CY = "+34612345601", "+34612345602", "+34612345603"
 
@@ -168,16 +169,16 @@ def test_one_node_pulls_at_a_time(crm: Stand) -> None:
 
     def wait(page: int) -> None:
         began.set()
-        assert go_on.wait(20)
+        assert go_on.wait(PATIENCE)
 
     crm.crm.before_page = wait
     first = threading.Thread(target=crm.pulls.pull, args=(CONTACTS,))
     first.start()
-    assert began.wait(20)
+    assert began.wait(PATIENCE)
     with pytest.raises(ListBusy, match="is being pulled just now"):
         crm.node().pull(CONTACTS)
     go_on.set()
-    first.join(20)
+    first.join(PATIENCE)
     assert len(crm.crm.queries) == 1
 
 

@@ -24,6 +24,7 @@ from hub.store import lists as sql
 from hub.store.database import Store
 from hub.store.schema import deliveries, do_not_call, list_runs, own_numbers
 from tests.contact_lists import SPRING, Stand, stand
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -613,7 +614,7 @@ def test_what_is_pulled_while_deliveries_run_arrives_as_it_is_in_the_end(spring:
             spring.lists.pull("spring", full=bool(round_ % 2))
         never_call(store, "+34612345601")
         spring.lists.sweep()
-        assert deliverer.drain(60)
+        assert deliverer.drain(PATIENCE)
     finally:
         deliverer.close()
     assert spring.dialler.targets == {("contact_list", "spring")}
@@ -633,16 +634,16 @@ def test_one_node_pulls_a_list_at_a_time(spring: Stand) -> None:
 
     def wait(number: int) -> None:
         entered.set()
-        assert go_on.wait(20)
+        assert go_on.wait(PATIENCE)
 
     spring.crm.before_page = wait
     first = threading.Thread(target=spring.lists.pull, args=("spring",))
     first.start()
-    assert entered.wait(20)
+    assert entered.wait(PATIENCE)
     with pytest.raises(ListBusy, match="being pulled just now"):
         spring.node().pull("spring")
     go_on.set()
-    first.join(20)
+    first.join(PATIENCE)
     assert len(spring.queued()) == 4
 
 

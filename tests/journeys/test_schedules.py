@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from hub.flow.lists.schedules import Schedules
 from hub.store.database import Store
 from hub.store.schema import do_not_call, list_runs, schedule_ticks
 from tests.contact_lists import SPRING, Stand, stand
+from tests.waiting import PATIENCE, until
 
 NEVER = 3600.0  # seconds between looks: then only a bell makes a node look
 
@@ -48,14 +48,6 @@ def node(spring: Stand, look_seconds: float = NEVER) -> Schedules:
     return Schedules(spring.store, spring.node(), zone="Europe/Madrid", look_seconds=look_seconds)
 
 
-def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait until it is so."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
-
-
 def runs(store: Store) -> list[tuple[str, bool]]:
     """Every run: its state, and whether it was full."""
     with store.read() as conn:
@@ -68,7 +60,7 @@ def test_of_two_nodes_one_fires(spring: Stand) -> None:
     won: list[bool] = []
 
     def fire(one: Schedules, tick: int) -> None:
-        together.wait(20)
+        together.wait(PATIENCE)
         won.append(one.fire("spring", tick))
 
     for tick in range(1, 11):
@@ -76,7 +68,7 @@ def test_of_two_nodes_one_fires(spring: Stand) -> None:
         for thread in pair:
             thread.start()
         for thread in pair:
-            thread.join(20)
+            thread.join(PATIENCE)
     assert (won.count(True), won.count(False)) == (10, 10)
     assert len(spring.crm.queries) == 10
 
@@ -89,17 +81,19 @@ def test_two_running_nodes_pull_once_for_each_tick(spring: Stand, running: Calla
         one.close()
     with spring.store.read() as conn:
         ticks = conn.execute(select(schedule_ticks)).all()
-    assert len(ticks) == len(spring.crm.queries) == len(runs(spring.store))
+    # A tick whose turn came while the pull before it still ran, or while the hub stopped, has none; none has two.
+    assert 3 <= len(spring.crm.queries) <= len(runs(spring.store)) <= len(ticks)
     assert all(tick.tick % 1000 == 0 for tick in ticks)
-    assert set(runs(spring.store)) <= {("done", True), ("done", False)}
+    assert {state for state, _ in runs(spring.store)} <= {"done", "running"}
 
 
 def test_the_timetable_follows_the_mappings(spring: Stand, running: Callable[[Schedules], Schedules]) -> None:
+    before = datetime.now(UTC)
     timetable = running(node(spring))
     until(lambda: "spring" in timetable.planned())
-    now = datetime.now(UTC)
-    assert now < timetable.planned()["spring"] <= now + timedelta(minutes=15)
-    assert timetable.planned()["spring"].minute % 15 == 0
+    first = timetable.planned()["spring"]
+    assert before < first <= datetime.now(UTC) + timedelta(minutes=15)
+    assert first.minute % 15 == 0
     spring.mappings.publish(SPRING.replace("every: 15 minutes", 'cron: "30 7 * * mon-fri"'), by="test")
     timetable.look()
     following = timetable.planned()["spring"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from click.testing import CliRunner
 from hub.cli import patchbay
 from hub.model import Lookup, Row, Target
 from sandbox.softphone.server import SoftphoneServer
+from tests.waiting import until
 from tests.whole_hub import SECRET, WholeHub, environment, whole_hub
 
 LIST = "spring_campaign_to_dialer"
@@ -142,10 +142,7 @@ def test_what_is_no_list_is_not_found(hub: WholeHub) -> None:
 def test_a_long_pull_goes_on_in_the_background(hub: WholeHub) -> None:
     answer = hub.program.post(f"/lists/{LIST}/pull", {"wait_seconds": 0}, 202)
     assert answer["state"] == "running"
-    deadline = time.monotonic() + 20
-    while hub.program.get(f"/lists/{LIST}")["state"] != "done":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: hub.program.get(f"/lists/{LIST}")["state"] == "done")
     assert hub.program.get(f"/lists/{LIST}")["on"] > 0
 
 

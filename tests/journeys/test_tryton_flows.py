@@ -11,8 +11,9 @@ import requests
 
 from sandbox.tryton import Template
 from sandbox.tryton_sample import Client
-from tests.hub_process import PATCHBAY, ROOT, SECRET, HubProcess, until
+from tests.hub_process import PATCHBAY, ROOT, SECRET, HubProcess
 from tests.tryton_server import Tryton, running
+from tests.waiting import PATIENCE, until
 
 SOFTPHONE = {"Authorization": f"Bearer {SECRET}"}
 LIST = "opportunities_to_dialer"
@@ -132,16 +133,16 @@ def test_a_call_from_a_shared_or_unknown_number_parks_with_its_reason(hub: HubPr
 
 def test_a_number_opens_the_party(hub: HubProcess, tryton: Tryton, ada: dict[str, Any]) -> None:
     for query in ({"phone": ada["fields"]["mobile"]}, {"email": "ada.lovelace0@example.com"}, {"key": ADA}):
-        pop = hub.get("/api/v1/screen-pop", **query)
+        pop = hub.pop(**query)
         assert (pop["match"], [record["id"] for record in pop["records"]], pop["silent"]) == ("one", [ada["id"]], [])
         assert pop["url"] == f"{tryton.url}/#{tryton.database}/model/party.party/{ada['id']}"
     assert pop["records"][0]["matched"]["field"] == "code"
 
 
 def test_a_shared_number_gives_a_choice_and_a_strange_one_a_new_party(hub: HubProcess) -> None:
-    many = hub.get("/api/v1/screen-pop", phone=TWINS)
+    many = hub.pop(phone=TWINS)
     assert (many["match"], len(many["records"])) == ("many", 2)
-    none = hub.get("/api/v1/screen-pop", phone="+34699000111")
+    none = hub.pop(phone="+34699000111")
     assert none["match"] == "none"
     assert "party.party" in none["url"]
     assert "%2B34699000111" in none["url"]
@@ -151,7 +152,7 @@ def test_a_shared_number_gives_a_choice_and_a_strange_one_a_new_party(hub: HubPr
 
 
 def on_the_list(hub: HubProcess) -> dict[str, dict[str, Any]]:
-    answer = requests.get(f"{hub.softphone_url}/v1/lists/opportunities/contacts", headers=SOFTPHONE, timeout=10)
+    answer = requests.get(f"{hub.softphone_url}/v1/lists/opportunities/contacts", headers=SOFTPHONE, timeout=PATIENCE)
     return {contact["id"]: contact["fields"] for contact in answer.json().get("contacts", [])}
 
 
@@ -168,7 +169,7 @@ def test_open_opportunities_become_the_softphones_list_and_results_come_back(hub
 
     first = next(iter(contacts))
     run = requests.post(
-        f"{hub.softphone_url}/v1/lists/opportunities/run", json={"limit": 1}, headers=SOFTPHONE, timeout=10
+        f"{hub.softphone_url}/v1/lists/opportunities/run", json={"limit": 1}, headers=SOFTPHONE, timeout=PATIENCE
     )
     assert run.status_code == 202
     about = f"sale.opportunity,{first}"
@@ -226,7 +227,7 @@ def test_who_must_not_be_called_is_not_dialled(hub: HubProcess, behind: Client) 
 
 def test_the_mappings_agree_with_tryton(hub: HubProcess) -> None:
     checked = subprocess.run(
-        [PATCHBAY, "check", "--live"], cwd=ROOT, env=hub.env, capture_output=True, text=True, timeout=60
+        [PATCHBAY, "check", "--live"], cwd=ROOT, env=hub.env, capture_output=True, text=True, timeout=PATIENCE
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "not compared" not in checked.stdout, checked.stdout
@@ -241,5 +242,5 @@ def test_the_shipped_directory_loads_by_itself_and_knows_the_parties(hub: HubPro
     [known] = hub.get("/api/v1/directory", phone=number)["records"]
     assert (known["object"], known["id"], known["title"]) == ("party.party", ada["id"], ada["title"])
     assert {"code", "country", "do_not_call"} <= set(known["fields"])
-    [popped] = hub.get("/api/v1/screen-pop", phone=number)["records"]
+    [popped] = hub.pop(phone=number)["records"]
     assert (popped["id"], popped["source"]) == (ada["id"], "live")  # as a fallback it waits for its day

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.hub_process import until
+from tests.waiting import until
 from tests.whole_road import EVENTS_A_HOOK, Platform, arrived, road
 
 MOST = 40_000  # calls that are posted until both nodes work
@@ -12,7 +12,7 @@ MORE = 1_000  # calls after the death of one
 
 
 def test_two_nodes_share_and_one_survives(fresh_postgres: str, tmp_path: Path) -> None:
-    with road(tmp_path, fresh_postgres, "searching", latency=0.05) as built:
+    with road(tmp_path, fresh_postgres, "searching", latency=0.05, lease=12) as built:
         one, two = built.serve("one"), built.serve("two")
         platform = Platform(MOST)
         platform.hub = one

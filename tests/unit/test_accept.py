@@ -6,7 +6,6 @@ import itertools
 import json
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,6 +31,7 @@ from hub.store import intake
 from hub.store.database import Store, open_store
 from hub.store.schema import deliveries, dials, do_not_call, events, interactions, unread
 from tests.unit.interaction_events import event, lives, of_interaction
+from tests.waiting import PATIENCE, until
 
 NOW = 1_700_000_000_000
 _keys = itertools.count()
@@ -95,7 +95,7 @@ def test_an_event_looks_for_what_was_published_before_it(store: Store) -> None:
 
     acceptor = Acceptor(store, PublishedElsewhere(), "ES")
     acceptor.start()
-    acceptor.accept("pbx", [event("wrapped_up", 12)]).result(20)
+    acceptor.accept("pbx", [event("wrapped_up", 12)]).result(PATIENCE)
     acceptor.close()
     assert [row["mapping"] for row in outbox(store)] == ["log"]
 
@@ -148,8 +148,8 @@ def test_another_connections_event_of_the_same_id_is_another_event(store: Store)
 
 def test_accepts_count_what_was_new_to_each(acceptor: Acceptor, store: Store) -> None:
     first, second = event("created", 0), event("ended", 5)
-    assert acceptor.accept("pbx", [first, second, first]).result(30) == Accepted(2, 1)
-    assert acceptor.accept("pbx", [second, event("wrapped_up", 9)]).result(30) == Accepted(1, 1)
+    assert acceptor.accept("pbx", [first, second, first]).result(PATIENCE) == Accepted(2, 1)
+    assert acceptor.accept("pbx", [second, event("wrapped_up", 9)]).result(PATIENCE) == Accepted(1, 1)
     assert acceptor.accept("pbx", []).result(0) == Accepted(0, 0)
 
 
@@ -376,7 +376,7 @@ def test_own_numbers_are_told_once_and_never_of_internal_calls(store: Store) -> 
     running.start()
     said = {"channel": "voice", "direction": "inbound", "remote": "+34612345678", "local": "911 23 45 67"}
     for n in range(3):
-        running.accept("pbx", [event("created", n, key=f"c-{n}", interaction=said)]).result(30)
+        running.accept("pbx", [event("created", n, key=f"c-{n}", interaction=said)]).result(PATIENCE)
     running.accept(
         "pbx", [event("created", 9, key="i", interaction=said | {"direction": "internal", "local": "+34911112222"})]
     )
@@ -392,7 +392,7 @@ def test_a_listener_that_fails_stops_nobody(store: Store) -> None:
     running.start()
     said = {"direction": "inbound", "local": "+34911234567"}
     for n in range(2):
-        assert running.accept("pbx", [event("created", n, interaction=said)]).result(30).accepted == 1
+        assert running.accept("pbx", [event("created", n, interaction=said)]).result(PATIENCE).accepted == 1
     running.close()
 
 
@@ -401,9 +401,9 @@ def test_bells_are_rung_after_the_commit(store: Store, acceptor: Acceptor) -> No
     store.on_wake("deliveries", lambda: seen.append(("deliveries", len(outbox(store)))))
     store.on_wake("do_not_call", lambda: seen.append(("do_not_call", len(rows(store, do_not_call)))))
     said = {"direction": "inbound", "remote": "+34612345678"}
-    acceptor.accept("pbx", [event("created", 0, interaction=said)]).result(30)
-    acceptor.accept("pbx", [event("wrapped_up", 5)]).result(30)
-    acceptor.accept("pbx", [event("disposition_set", 2, disposition={"class": "do_not_contact"})]).result(30)
+    acceptor.accept("pbx", [event("created", 0, interaction=said)]).result(PATIENCE)
+    acceptor.accept("pbx", [event("wrapped_up", 5)]).result(PATIENCE)
+    acceptor.accept("pbx", [event("disposition_set", 2, disposition={"class": "do_not_contact"})]).result(PATIENCE)
     acceptor.close()
     assert seen == [("deliveries", 1), ("deliveries", 1), ("do_not_call", 1)]
 
@@ -414,7 +414,7 @@ def test_a_bell_that_fails_stops_nobody(store: Store, acceptor: Acceptor) -> Non
 
     store.on_wake("deliveries", fails)
     for n in range(2):
-        assert acceptor.accept("pbx", [event("wrapped_up", n)]).result(30).accepted == 1
+        assert acceptor.accept("pbx", [event("wrapped_up", n)]).result(PATIENCE).accepted == 1
 
 
 def hook(body: bytes) -> HookRequest:
@@ -429,8 +429,8 @@ def hook(body: bytes) -> HookRequest:
 
 def test_an_unreadable_body_is_kept_once_without_what_is_secret(acceptor: Acceptor, store: Store) -> None:
     for body in (b"\xff\x00", b"\xff\x00", b"other"):
-        acceptor.keep_unread("pbx", hook(body), "not UTF-8 at byte 0").result(30)
-    acceptor.keep_unread("acd", hook(b"other"), "no JSON").result(30)
+        acceptor.keep_unread("pbx", hook(body), "not UTF-8 at byte 0").result(PATIENCE)
+    acceptor.keep_unread("acd", hook(b"other"), "no JSON").result(PATIENCE)
     kept = rows(store, unread)
     assert [(row["connection"], row["body"]) for row in kept] == [
         ("pbx", b"\xff\x00"),
@@ -459,10 +459,10 @@ def test_one_bad_accept_does_not_poison_the_others(store: Store) -> None:
     for n, one in enumerate(waiting):
         if n == 2:
             with pytest.raises(TypeError):
-                one.result(30)
+                one.result(PATIENCE)
         else:
-            assert one.result(30) == Accepted(1, 0)
-    keeping.result(30)
+            assert one.result(PATIENCE) == Accepted(1, 0)
+    keeping.result(PATIENCE)
     running.close()
     assert len(rows(store, events)) == 4
     assert len(rows(store, unread)) == 1
@@ -470,7 +470,7 @@ def test_one_bad_accept_does_not_poison_the_others(store: Store) -> None:
 
 def test_an_accept_is_all_or_nothing(store: Store, acceptor: Acceptor) -> None:
     with pytest.raises(TypeError):
-        acceptor.accept("pbx", [event("ended", 1), poison()]).result(30)
+        acceptor.accept("pbx", [event("ended", 1), poison()]).result(PATIENCE)
     assert rows(store, events) == rows(store, interactions) == []
 
 
@@ -492,15 +492,15 @@ def test_more_than_can_be_held_is_refused(store: Store, monkeypatch: pytest.Monk
     with pytest.raises(TooBusy, match="3 MiB of events wait"):
         running.accept("pbx", [event("ended", 13)])
     running.start()
-    assert one.result(30).accepted == 2_000
-    assert running.accept("pbx", [event("ended", 14)]).result(30).accepted == 1
+    assert one.result(PATIENCE).accepted == 2_000
+    assert running.accept("pbx", [event("ended", 14)]).result(PATIENCE).accepted == 1
     running.close()
 
 
 def test_thousands_of_events_in_one_accept(store: Store, acceptor: Acceptor) -> None:
     many = [event("ended", n % 7, key=f"c-{n % 1500}") for n in range(3_000)]
-    assert acceptor.accept("pbx", many).result(60) == Accepted(3_000, 0)
-    assert acceptor.accept("pbx", many).result(60) == Accepted(0, 3_000)
+    assert acceptor.accept("pbx", many).result(PATIENCE) == Accepted(3_000, 0)
+    assert acceptor.accept("pbx", many).result(PATIENCE) == Accepted(0, 3_000)
     assert len(rows(store, interactions)) == 1_500
 
 
@@ -522,7 +522,7 @@ def test_two_nodes_take_in_the_same_events_at_once(store: Store, store_url: str)
         random.Random(seed).shuffle(mine)
         try:
             for start in range(0, len(mine), 5):
-                answers.append(node.accept("pbx", mine[start : start + 5]).result(60))
+                answers.append(node.accept("pbx", mine[start : start + 5]).result(PATIENCE))
         except Exception as error:
             problems.append(error)
 
@@ -554,7 +554,7 @@ def test_another_node_takes_in_the_same_event_between_our_look_and_our_write(
 
     taken(store, event("created", 0, id="e"))
     monkeypatch.setattr(intake, "known_events", first_sees_nothing)
-    assert acceptor.accept("pbx", [event("created", 0, id="e")]).result(30) == Accepted(0, 1)
+    assert acceptor.accept("pbx", [event("created", 0, id="e")]).result(PATIENCE) == Accepted(0, 1)
     assert len(looks) == 2
 
 
@@ -567,8 +567,8 @@ def test_two_nodes_fold_into_the_same_interaction_one_after_the_other(store: Sto
     with store.write() as conn:
         take_in(conn, [Arrival("pbx", life[1], subject_of("pbx", life[1]))], LOG, "ES", NOW)
         second.start()
-        wait_until(lambda: blocked(store) or not second.is_alive())
-    second.join(30)
+        until(lambda: blocked(store) or not second.is_alive())
+    second.join(PATIENCE)
     assert facts_of(store) == fold_all("pbx", life, "ES")
 
 
@@ -580,17 +580,10 @@ def blocked(store: Store) -> bool:
         return bool(conn.execute(text(waiting)).scalar_one())
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def in_threads(work: Sequence[Callable[[], None]]) -> None:
     threads = [threading.Thread(target=one) for one in work]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(2 * PATIENCE)
     assert not any(thread.is_alive() for thread in threads)

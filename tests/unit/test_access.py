@@ -24,6 +24,8 @@ from hub.web.display import local
 from hub.web.problems import register_problems
 from hub.web.sign_in import Throttle, local_path
 
+Cost = tuple[int, int, int]
+
 # --- the store ----------------------------------------
 
 
@@ -85,6 +87,18 @@ def test_a_password_is_kept_salted_and_a_change_ends_sessions(store: Store) -> N
     assert access.has_stamp("admin", stamp), "the same password again changes nothing"
     access.set_password("admin", "two")
     assert not access.has_stamp("admin", stamp)
+
+
+def test_a_guess_costs_time_and_memory(
+    sqlite_store: Store, passwords_cost_little: Cost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_earnest = passwords_cost_little
+    assert in_earnest >= (2**15, 8, 1)
+    monkeypatch.setattr("hub.store.access.SCRYPT", in_earnest)
+    access = Access(sqlite_store)
+    access.set_password("admin", "one")
+    assert access.stamp_of("admin", "one") is not None
+    assert access.stamp_of("admin", "two") is None
 
 
 def test_the_signing_key_is_made_once(store: Store) -> None:

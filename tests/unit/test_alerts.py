@@ -12,6 +12,7 @@ from hub.flow import alerts as flow
 from hub.store import alerts
 from hub.store.alerts import Trouble
 from hub.store.database import Store
+from tests.waiting import PATIENCE
 
 GONE = Trouble(key="drift wrap_up Key__c", kind="drift", connection="crm", mapping="wrap_up", field="Key__c",
                message="Key__c is gone")  # fmt: skip
@@ -77,7 +78,7 @@ def test_nodes_that_raise_it_together_make_one(store: Store) -> None:
     ready = threading.Barrier(6)
 
     def node() -> None:
-        ready.wait(10)
+        ready.wait(PATIENCE)
         with store.write() as conn:  # in a transaction of the caller's, which must not break by it
             new.append(alerts.raise_one(conn, GONE, now=1))
 

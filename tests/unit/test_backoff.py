@@ -19,6 +19,7 @@ from hub.flow.delivery.consignment import write_key
 from hub.flow.delivery.ownership import owned_fields, same
 from hub.flow.delivery.pauses import next_midnight
 from hub.store.deliveries import Sent
+from tests.waiting import PATIENCE
 
 PACE = Pace()
 
@@ -135,11 +136,11 @@ def test_the_last_call_of_a_day_is_given_once() -> None:
     def call() -> None:
         with budget.call():
             inside.set()
-            assert leave.wait(10)
+            assert leave.wait(PATIENCE)
 
     thread = threading.Thread(target=call)
     thread.start()
-    assert inside.wait(10)
+    assert inside.wait(PATIENCE)
     with pytest.raises(BudgetSpent), budget.call():
         pass
     leave.set()

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 from hub.credentials import ADMIN_PASSWORD, API_TOKEN, WEBHOOK_SECRET, credentials_file, with_credentials
+from tests.waiting import PATIENCE
 
 
 def test_what_is_missing_is_made_once_and_kept_for_its_owner_alone(tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_hubs_that_start_together_agree(tmp_path: Path) -> None:
     ready = threading.Barrier(8)
 
     def start() -> None:
-        ready.wait()
+        ready.wait(PATIENCE)
         found.append(with_credentials(env, make=True))
 
     threads = [threading.Thread(target=start) for _ in range(8)]

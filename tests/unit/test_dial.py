@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +19,8 @@ from hub.model import Clicked, DialReceipt, DialRequest, Record
 from hub.store import desk
 from hub.store.database import Store
 from hub.store.schema import dials, do_not_call
-from tests.desk_stubs import Gate, StubCrm, StubPlatform, config_of, connections_of, person
+from tests.desk_stubs import Gate, StubCrm, StubPlatform, all_but, config_of, connections_of, deadline_when, person
+from tests.waiting import PATIENCE, until
 
 ANA = "+34612345678"
 Dialling = Callable[..., Dialer]
@@ -38,7 +38,11 @@ def dialling(store: Store, tmp_path: Path, phone: StubPlatform) -> Iterator[Dial
 
     def build(dial: dict[str, Any] | None = None, **crms: Any) -> Dialer:
         connections = connections_of(softphone=phone, **crms)
-        opened.append(Dialer(store, connections, config_of(tmp_path, connections, dial=dial or {})))
+        opened.append(
+            Dialer(
+                store, connections, config_of(tmp_path, connections, dial={"double_click_seconds": 60} | (dial or {}))
+            )
+        )
         return opened[-1]
 
     yield build
@@ -113,25 +117,21 @@ def test_a_double_click_under_two_keys_dials_once_and_the_second_key_stays_bound
 def test_clicks_at_the_same_time_dial_once(
     dialling: Dialling, phone: StubPlatform, keys: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = desk.latest_dial
-
-    def look_slowly(*asked: Any) -> Any:
-        seen = look(*asked)
-        time.sleep(0.02)  # between looking and entering, all the others come
-        return seen
-
-    monkeypatch.setattr(desk, "latest_dial", look_slowly)
-
-    def slowly(request: DialRequest) -> DialReceipt:
-        time.sleep(0.1)
-        return DialReceipt(outcome="accepted", interaction="call-1")
-
-    phone.answer = slowly
-    dialer = dialling()
+    find, done = desk.dial_of_key, threading.local()
     together = threading.Barrier(len(keys))
 
+    def find_together(*asked: Any) -> Any:
+        seen = find(*asked)
+        if not getattr(done, "looked", False):
+            done.looked = True
+            together.wait(PATIENCE)  # everybody has looked, and nobody is there yet
+        return seen
+
+    monkeypatch.setattr(desk, "dial_of_key", find_together)
+    phone.answer = lambda request: DialReceipt(outcome="accepted", interaction="call-1")
+    dialer = dialling()
+
     def one(key: str) -> Any:
-        together.wait()
         return click(dialer, key=key)
 
     with ThreadPoolExecutor(len(keys)) as pool:
@@ -146,7 +146,7 @@ def test_the_same_key_from_two_agents_at_once_is_one_dial(dialling: Dialling, ph
     together = threading.Barrier(2)
 
     def one(agent: str) -> Any:
-        together.wait()
+        together.wait(PATIENCE)
         try:
             return click(dialer, agent=agent)
         except KeyReused as reused:
@@ -201,7 +201,14 @@ def test_the_platforms_refusal_has_its_reason(dialling: Dialling, phone: StubPla
     assert (told.outcome, told.reason) == ("refused", "agent not logged in")
 
 
-def test_a_platform_that_hangs_is_unknown_and_a_late_answer_is_kept(dialling: Dialling, phone: StubPlatform) -> None:
+def overdue(store: Store) -> bool:
+    """Whether the newest dial was made longer ago than an answer may take in these tests."""
+    return now_ms() - rows(store)[-1].created_at >= 200
+
+
+def test_a_platform_that_hangs_is_unknown_and_a_late_answer_is_kept(
+    dialling: Dialling, phone: StubPlatform, store: Store
+) -> None:
     gate = Gate()
 
     def slowly(request: DialRequest) -> DialReceipt:
@@ -210,14 +217,14 @@ def test_a_platform_that_hangs_is_unknown_and_a_late_answer_is_kept(dialling: Di
 
     phone.answer = slowly
     dialer = dialling({"answer_seconds": 0.2})
-    told = click(dialer)
+    with pytest.MonkeyPatch.context() as patch:
+        deadline_when(patch, "dial", lambda _: gate.waiting == 1 and overdue(store))
+        told = click(dialer)
     assert told.outcome == "unknown"
     assert "not dialled again" in told.reason
     assert click(dialer).outcome == "unknown"
     gate.open()
-    deadline = time.monotonic() + 20
-    while dialer.state(told.id).outcome == "unknown" and time.monotonic() < deadline:  # type: ignore[union-attr]
-        time.sleep(0.01)
+    until(lambda: dialer.state(told.id).outcome != "unknown")  # type: ignore[union-attr]
     late = dialer.state(told.id)
     assert late is not None
     assert (late.outcome, late.interaction, late.reason) == ("accepted", "late", "")
@@ -237,7 +244,7 @@ def test_a_call_that_only_its_events_show_is_accepted(dialling: Dialling, phone:
 
 
 def test_a_dial_that_a_dead_hub_left_is_unknown(dialling: Dialling, phone: StubPlatform, store: Store) -> None:
-    dialer = dialling({"answer_seconds": 0.1})
+    dialer = dialling({"answer_seconds": 30})
     told = click(dialer)
     with store.write() as conn:
         conn.execute(dials.update().values(state="requested", interaction=None, created_at=now_ms() - 60_000))
@@ -361,9 +368,9 @@ def test_do_not_call_holds_for_a_number_that_was_clicked_on_no_record(
     asked_not_to = StubCrm(person("1", ANA), person("2", ANA, fields={"do_not_call": True}))
     assert refused(dialling(crm=StubCrm(), other=asked_not_to)) == "do-not-call"
     assert phone.dialled == []
-    monkeypatch.setattr("hub.desk.clicked.CRM_SECONDS", 0.2)
     gate, hanging = Gate(), StubCrm()
     hanging.before = gate
+    deadline_when(monkeypatch, "asking", all_but(gate))
     told = click(dialling(crm=hanging, other=StubCrm(person("1", ANA))))
     assert (told.outcome, told.record) == ("accepted", None)
     assert "crm did not answer" in told.note

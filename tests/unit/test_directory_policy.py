@@ -22,8 +22,17 @@ from hub.model import PERSON, Clicked, Lookup
 from hub.store.database import Store
 from hub.store.schema import directory_records, directory_sources
 from tests.customer_directory import CONTACTS, PLAIN, Stand
-from tests.desk_stubs import Gate, StubCrm, StubPlatform, config_of, connections_of, person
-from tests.stubs import until
+from tests.desk_stubs import (
+    Gate,
+    StubCrm,
+    StubPlatform,
+    all_but,
+    config_of,
+    connections_of,
+    deadline_when,
+    person,
+)
+from tests.waiting import PATIENCE, until
 
 ANA, BO, CY = "+34612345601", "+34612345602", "+34612345603"
 PATIENT = "deadline: 20 seconds\n"  # for CRMs that answer; those that hang have a shorter one
@@ -103,7 +112,7 @@ def test_first_answers_from_the_directory_and_asks_nobody(desks: Any) -> None:
     desk = desks()
     pop = desk.pop(ANA)
     assert said(pop) == ("one", ["1"], ["directory"], [])
-    assert now() - pop.records[0].fresh_at < timedelta(seconds=30)
+    assert now() - pop.records[0].fresh_at < timedelta(minutes=3)
     assert pop.url == "https://crm.example/open/contact/1"
     assert desk.crm.calls == 0
 
@@ -113,7 +122,7 @@ def test_first_asks_the_crm_whom_the_directory_does_not_know(desks: Any) -> None
     desk.crm.put("3", CY)
     pop = desk.pop(CY)
     assert said(pop) == ("one", ["3"], ["live"], [])
-    assert now() - pop.records[0].fresh_at < timedelta(seconds=30)
+    assert now() - pop.records[0].fresh_at < timedelta(minutes=3)
     assert said(desk.pop("+34699999999")) == ("none", [], [], [])
 
 
@@ -164,14 +173,17 @@ def test_a_crm_that_hangs_is_waited_for_once_and_noticed_when_it_speaks_again(
     desks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(by_policy, "PROBE_SECONDS", 0.0)
-    desk = desks(table="deadline: 2 seconds\n")
+    desk = desks(table="deadline: 30 seconds\n")
     desk.age(minutes=16)
     gate = desk.hang()
-    assert desk.pop(ANA).took_ms >= 1900
+    with monkeypatch.context() as patch:
+        deadline_when(patch, "asking", all_but(gate))
+        assert said(desk.pop(ANA)) == ("one", ["1"], ["directory"], [])
+    assert gate.waiting == 1
     for _ in range(3):
         pop = desk.pop(ANA)
         assert said(pop) == ("one", ["1"], ["directory"], [])
-        assert pop.took_ms < 1500
+        assert pop.took_ms < 29_000, "nobody waits for the deadline"
     gate.open()
     until(lambda: said(desk.pop(ANA))[2] == ["live"])
 
@@ -249,7 +261,7 @@ def test_fallback_takes_the_directory_when_the_crm_hangs_and_the_deadline_holds(
     gate = desk.hang()
     began = time.monotonic()
     assert said(desk.pop(ANA)) == ("one", ["1"], ["directory"], [])
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < PATIENCE, "the gate is still shut"
     gate.open()
 
 

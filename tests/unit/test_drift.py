@@ -22,6 +22,7 @@ from hub.store.database import Store
 from tests.stubs import Rig, StubCrm, put_calls, until
 from tests.unit.language.mapping_texts import text
 from tests.unit.test_agreement import FIELDS, Crm
+from tests.waiting import PATIENCE
 
 TARGET = {"connection": "crm", "write": "task", "key": "Key__c"}
 EXAMPLES = [{"about": "x", "given": {}, "expect": {"Comments": None}}]
@@ -226,7 +227,7 @@ def test_a_refused_write_has_its_mapping_looked_at_once(store: Store) -> None:
     try:
         for key in ("call-1", "call-2", "call-3"):
             put_calls(store, key)
-            assert deliverer.drain(20)
+            assert deliverer.drain(PATIENCE)
             until(lambda: bool(opened(store)))
         assert [one.reason.name for one in rig.all() if one.reason] == ["rejected"] * 3
         assert [(one.mapping, one.field) for one in opened(store)] == [("wrap_up", "note")]

@@ -13,6 +13,7 @@ from hub.errors import ConfigError
 from hub.flow.mappings import Mappings, Published
 from hub.store.database import Store, open_store
 from hub.store.schema import mapping_versions
+from tests.waiting import PATIENCE
 
 
 def yaml(
@@ -239,7 +240,7 @@ def test_nodes_that_start_together_make_one_version(store_url: str, store: Store
     def node(own: Store) -> None:
         try:
             mappings = Mappings(own)
-            start.wait(30)
+            start.wait(PATIENCE)
             done.extend(mappings.publish_files(folder))
         except Exception as error:
             failed.append(error)
@@ -248,7 +249,7 @@ def test_nodes_that_start_together_make_one_version(store_url: str, store: Store
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     for own in nodes:
         own.close()
     assert failed == []

@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from hub.store.database import Store, open_store
-from hub.store.upgrade import StoreTooNew, complete_metadata, revision_of, upgrade
+from hub.store.upgrade import MIGRATIONS, StoreTooNew, complete_metadata, revision_of, upgrade
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
-def empty(store_url: str) -> object:
+def empty(bare_url: str) -> object:
     """An empty store, once on each engine."""
-    opened = open_store(store_url)
+    opened = open_store(bare_url)
     yield opened
     opened.close()
 
@@ -36,6 +38,24 @@ def test_the_migrated_schema_is_the_declared_one(empty: Store) -> None:
                 assert index.name in indexes, f"{table.name} lacks the index {index.name}"
             primary = made.get_pk_constraint(table.name)["constrained_columns"]
             assert primary == [column.name for column in table.primary_key], table.name
+
+
+def test_the_files_are_numbered_as_their_revisions_follow_each_other(empty: Store) -> None:
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    following = [script.revision for script in scripts.walk_revisions()][::-1]
+    assert [
+        Path(str(scripts.get_revision(one).module.__file__)).name.partition("_")[0] for one in following
+    ] == following
+    assert revision_of(empty) == (None, following[-1])
+
+
+def test_a_store_that_is_up_to_date_is_opened_without_alembic(store_url: str) -> None:
+    program = (
+        "import sys; from hub.store.database import open_store; from hub.store.upgrade import upgrade;"
+        "store = open_store(sys.argv[1]); upgrade(store); store.close(); print('alembic' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", program, store_url], capture_output=True, text=True, timeout=PATIENCE)
+    assert (told.returncode, told.stdout) == (0, "False\n"), told.stderr
 
 
 def test_a_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
@@ -77,14 +97,14 @@ def test_a_second_start_changes_nothing(empty: Store) -> None:
     assert revision_of(empty) == (held, newest)
 
 
-def test_nodes_that_start_together_share_one_upgrade(store_url: str) -> None:
+def test_nodes_that_start_together_share_one_upgrade(bare_url: str) -> None:
     failures: list[BaseException] = []
     ready = threading.Barrier(4)
 
     def start() -> None:
-        node = open_store(store_url)
+        node = open_store(bare_url)
         try:
-            ready.wait(20)
+            ready.wait(PATIENCE)
             upgrade(node)
         except BaseException as failure:
             failures.append(failure)
@@ -99,17 +119,16 @@ def test_nodes_that_start_together_share_one_upgrade(store_url: str) -> None:
     assert failures == []
 
 
-def test_processes_that_start_together_share_one_upgrade(store_url: str) -> None:
+def test_processes_that_start_together_share_one_upgrade(bare_url: str) -> None:
     program = (
         "import sys; from hub.store.database import open_store; from hub.store.upgrade import upgrade;"
         "store = open_store(sys.argv[1]); upgrade(store); store.close()"
     )
     nodes = [
-        subprocess.Popen([sys.executable, "-c", program, store_url], stderr=subprocess.PIPE, text=True)
-        for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", program, bare_url], stderr=subprocess.PIPE, text=True) for _ in range(3)
     ]
     for node in nodes:
-        _, said = node.communicate(timeout=60)
+        _, said = node.communicate(timeout=PATIENCE)
         assert node.returncode == 0, said
 
 

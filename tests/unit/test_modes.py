@@ -19,6 +19,7 @@ from hub.store.deliveries import Attempt, Filter
 from tests.stubs import Rig, StubCrm, interaction, put_deliveries, put_interactions, raising_after
 from tests.unit.language.mapping_texts import mapping
 from tests.unit.test_agreement import Crm
+from tests.waiting import PATIENCE
 
 ONCE = {"connection": "crm", "write": "activity", "key": "key", "mode": "once"}
 APPEND = ONCE | {"mode": "append", "link": "note"}
@@ -50,7 +51,7 @@ class Writing:
         """What is known of the call; a delivery is made of it and goes out."""
         put_interactions(self.store, [interaction("a", **facts) | {"final": final, "wrap_up": {"code": code}}])
         put_deliveries(self.store, {"subject": SUBJECT})
-        self.rig.deliverer.drain(20)
+        self.rig.deliverer.drain(PATIENCE)
 
     def states(self) -> list[str]:
         return [one.state for one in self.rig.all()]
@@ -120,7 +121,7 @@ def test_a_replay_of_what_was_written_once_leaves_it(store: Store) -> None:
     writing = Writing(store, ONCE)
     writing.now_known(summary="done")
     replay(store, Filter(), by="tests")
-    writing.rig.deliverer.drain(20)
+    writing.rig.deliverer.drain(PATIENCE)
     [delivery] = writing.rig.all()
     assert (delivery.state, delivery.record_id) == ("delivered", "R1")
     assert len(writing.crm.writes) == 1
@@ -134,7 +135,7 @@ def test_a_refused_row_of_once_is_written_when_it_is_mended(store: Store) -> Non
     assert writing.states() == ["parked"]
     writing.crm.refuses = lambda row: None
     replay(store, Filter(), by="tests")
-    writing.rig.deliverer.drain(20)
+    writing.rig.deliverer.drain(PATIENCE)
     assert (writing.states(), list(writing.records())) == (["delivered"], ["pbx:a"])
 
 
@@ -161,11 +162,11 @@ def test_a_replay_of_an_appended_state_adds_nothing_unless_the_mapping_is_mended
     writing = Writing(store, APPEND)
     writing.now_known(summary="done")
     replay(store, Filter(), by="tests")
-    writing.rig.deliverer.drain(20)
+    writing.rig.deliverer.drain(PATIENCE)
     assert list(writing.records()) == ["pbx:a"]
     put_interactions(store, [interaction("a", summary="done, mended") | {"final": True}])
     replay(store, Filter(), by="tests")
-    writing.rig.deliverer.drain(20)
+    writing.rig.deliverer.drain(PATIENCE)
     assert list(writing.records()) == ["pbx:a", "pbx:a/1"]
 
 

@@ -13,6 +13,7 @@ from hub.store.database import Store
 from hub.store.deliveries import Filter, Reason, attempts_of, one, page
 from hub.store.outbox import Claimed, Tried, Verdict
 from tests.stubs import put_deliveries, until
+from tests.waiting import PATIENCE
 
 NOW = 1_000_000
 
@@ -239,7 +240,7 @@ def test_another_nodes_bell_is_heard(store: Store, store_url: str) -> None:
     assert not heard.is_set()
     other.wake("deliveries")
     assert mine.is_set()
-    assert heard.wait(10)
+    assert heard.wait(PATIENCE)
     other.close()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from hub.desk.own_numbers import Own, OwnNumbers
 from hub.store.database import Store
 from hub.store.schema import interactions
 from tests.desk_stubs import config_of, connections_of
+from tests.waiting import until
 
 OURS, CUSTOMER = "+34917654321", "+34612345678"
 
@@ -26,10 +26,7 @@ def own(store: Store, tmp_path: Path) -> Iterator[OwnNumbers]:
 
 
 def settled(own: OwnNumbers) -> None:
-    deadline = time.monotonic() + 20
-    while own._waiting and time.monotonic() < deadline:
-        time.sleep(0.005)
-    assert not own._waiting
+    until(lambda: not own._waiting)
 
 
 def add_interaction(store: Store, remote: str) -> None:

@@ -23,6 +23,7 @@ from hub.store.read_back import Score
 from hub.store.schema import read_back as table
 from hub.store.schema import read_back_queue
 from tests.stubs import Rig, StubCrm, StubMapping, interaction, put_deliveries, put_interactions, until
+from tests.waiting import PATIENCE
 
 
 class ReadableCrm(StubCrm):
@@ -59,7 +60,7 @@ class Reading:
     def deliver(self, *keys: str, **sent: Any) -> None:
         put_interactions(self.store, [interaction(key, sent=sent) for key in keys])
         put_deliveries(self.store, *({"subject": f"interaction:pbx/{key}"} for key in keys))
-        assert self.deliverer.drain(20)
+        assert self.deliverer.drain(PATIENCE)
 
     def read(self) -> dict[str, Score]:
         """The scores by field, after all that waits was read."""
@@ -128,7 +129,7 @@ def test_what_was_written_over_meanwhile_is_not_judged(store: Store) -> None:
     other = reading.rig.another()  # a node that reads nothing back
     put_interactions(store, [interaction("a", sent={"note": "second"})])
     put_deliveries(store, {"subject": "interaction:pbx/a"})
-    assert other.drain(20)
+    assert other.drain(PATIENCE)
     assert reading.read() == {}
     reading.deliver("a", note="third")
     reading.deliver("a", note="fourth")

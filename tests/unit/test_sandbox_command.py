@@ -14,6 +14,7 @@ import requests
 
 from sandbox.frame.command import run
 from tests.hub_process import PATCHBAY, ROOT
+from tests.waiting import PATIENCE
 
 SANDBOXES = {entry.name: entry.value for entry in entry_points(group="patchbay.sandboxes")}
 
@@ -33,13 +34,13 @@ def test_one_is_ready_trusted_and_ended(tmp_path: Path) -> None:
     try:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
-        known = requests.get(f"{told['url']}/_sandbox/faults", verify=told["ca"], timeout=10).json()["known"]
+        known = requests.get(f"{told['url']}/_sandbox/faults", verify=told["ca"], timeout=PATIENCE).json()["known"]
         assert "reset_after" in known and "token_ended" in known
         with pytest.raises(requests.exceptions.SSLError):
-            requests.get(f"{told['url']}/api/me", timeout=10)
+            requests.get(f"{told['url']}/api/me", timeout=PATIENCE)
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
         process.stdout.close()
 
 

@@ -22,6 +22,7 @@ from hub import session as session_module
 from hub.config import ConnectionConfig
 from hub.errors import Unavailable, UnknownOutcome
 from hub.session import address_problem, open_session
+from tests.waiting import PATIENCE
 
 LET_GO = threading.Event()
 
@@ -52,7 +53,7 @@ class Odd(BaseHTTPRequestHandler):
         self._answer()
 
     def _hang(self, rest: str) -> None:
-        LET_GO.wait(30)
+        LET_GO.wait(PATIENCE)
         self.close_connection = True
 
     def _cut(self, rest: str) -> None:
@@ -234,7 +235,7 @@ def test_a_tls_connection_that_ends_after_the_request(tmp_path: Path, trusted: b
         session = opened(ca_file=str(tmp_path / "ca.pem"))
         with pytest.raises(Unavailable) as told:
             session.post(f"https://localhost:{listening.getsockname()[1]}/", json={})
-        thread.join(10)
+        thread.join(PATIENCE)
     assert isinstance(told.value, UnknownOutcome) == trusted, told.value
 
 

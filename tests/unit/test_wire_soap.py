@@ -25,6 +25,7 @@ from hub.errors import (
 )
 from hub.session import open_session
 from tests.judges import serving as judge
+from tests.waiting import PATIENCE
 
 WSDL = """<?xml version="1.0"?>{doctype}<definitions name="S" targetNamespace="urn:s" xmlns="http://schemas.xmlsoap.org/wsdl/"
  xmlns:soap="http://schemas.xmlsoap.org/wsdl/soap/" xmlns:tns="urn:s" xmlns:xsd="http://www.w3.org/2001/XMLSchema"><types>
@@ -144,7 +145,7 @@ def answers() -> Iterator[Answers]:
     yield told
     told.server.shutdown()
     told.server.server_close()
-    thread.join(5)
+    thread.join(PATIENCE)
 
 
 TOLD = ENVELOPE.format('<n:Told xmlns:n="urn:s">yes</n:Told>')

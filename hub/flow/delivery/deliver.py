@@ -175,14 +175,16 @@ class Deliverer:
             self._stopping.wait(self._pace.poll)
 
     def _keep(self) -> None:
-        while not self._stopping.wait(self._pace.lease / 4):
+        while True:  # at once: a node that was killed and starts again finds what it had left
             try:
+                self._take_back()
                 for road in self._roads.values():
                     road.renew()
                     road.store_calls()
-                self._take_back()
             except Exception as error:  # noqa: BLE001  (the store may be away; the next round tries again)
                 log.error("keeping_failed", error=type(error).__name__)
+            if self._stopping.wait(self._pace.lease / 4):
+                return
 
     def _take_back(self) -> None:
         with self._store.read() as conn:

@@ -12,9 +12,9 @@ from hub.contract import Connector
 from hub.model import Lookup, Query, Row, Target
 from hub.store.crm import Crm
 from hub.store.database import open_store
-from hub.store.schema import metadata
 from tests.contract.given import a_number
 from tests.contract.scenario_files import built
+from tests.empty_stores import sqlite_url
 
 VARIANTS = ("sqlite", "postgresql")
 
@@ -67,10 +67,9 @@ class Peer:
 def opened(variant: str, request: pytest.FixtureRequest) -> Iterator[Peer]:
     """In a store of the test's own."""
     if variant == "sqlite":
-        url = f"sqlite:///{request.getfixturevalue('tmp_path') / 'patchbay.db'}"
+        url = sqlite_url(request.getfixturevalue("tmp_path") / "patchbay.db")
     else:
-        url = request.getfixturevalue("fresh_postgres")
+        url = request.getfixturevalue("filled_postgres")
     store = open_store(url)
-    metadata.create_all(store.engine)
     yield Peer(built("embedded", {}, engine=store.engine), store.engine)
     store.close()

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from hub.config import load_config
 from hub.model import Query
 from sandbox.espocrm import EspoSandbox
 from sandbox.frame import Served, serving
-from tests.shipped import ROOT, agrees, hub_of, names_of
+from tests.shipped import agrees, hub_of, names_of
 from tests.whole_hub import WholeHub
 
 NAMES = names_of("espocrm")
@@ -95,9 +94,3 @@ def test_what_the_list_names_is_pulled(running: WholeHub) -> None:
     wanted = {"phoneNumber", "addressCountry", "cConsent", "doNotCall", "name", "firstName", "lastName", "emailAddress",
               "accountName", "id"}  # fmt: skip
     assert wanted <= set(row)
-
-
-def test_the_example_connection_is_read_as_it_stands() -> None:
-    file = ROOT / "config" / "examples" / "espocrm.yaml"
-    config = load_config({"PATCHBAY_CONFIG": str(file), "ESPOCRM_API_KEY": "x"})
-    assert set(config.connections) == {"espocrm"}

@@ -20,6 +20,7 @@ import requests
 from sandbox.espocrm import EspoSandbox
 from sandbox.espocrm.where import folded, php
 from sandbox.frame import Served, serving
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def call(served: Served) -> Iterator[Any]:
         session.headers["X-Api-Key"] = served.sandbox.api_key
 
         def called(method: str, path: str, **more: Any) -> requests.Response:
-            return session.request(method, f"{served.url}/api/v1/{path}", timeout=10, **more)
+            return session.request(method, f"{served.url}/api/v1/{path}", timeout=PATIENCE, **more)
 
         yield called
 
@@ -42,17 +43,17 @@ def call(served: Served) -> Iterator[Any]:
 def test_who_signs_in(served: Served, call: Any) -> None:
     url = f"{served.url}/api/v1/App/user"
     assert call("GET", "App/user").json()["user"]["userName"] == "patchbay"
-    assert requests.get(url, timeout=10).status_code == 401
-    assert requests.get(url, headers={"X-Api-Key": "wrong"}, timeout=10).status_code == 401
+    assert requests.get(url, timeout=PATIENCE).status_code == 401
+    assert requests.get(url, headers={"X-Api-Key": "wrong"}, timeout=PATIENCE).status_code == 401
     # The documents: base64Encode(apiKey + ':' + hashHmacSha256(method + ' /' + uri, secretKey)), without the query.
     sandbox = served.sandbox
     proof = hmac.new(sandbox.hmac_secret.encode(), b"GET /Lead", hashlib.sha256).hexdigest()
     header = {"X-Hmac-Authorization": base64.b64encode(f"{sandbox.hmac_key}:{proof}".encode()).decode()}
-    assert requests.get(f"{served.url}/api/v1/Lead?maxSize=1", headers=header, timeout=10).status_code == 200
-    assert requests.get(f"{served.url}/api/v1/Contact", headers=header, timeout=10).status_code == 401
+    assert requests.get(f"{served.url}/api/v1/Lead?maxSize=1", headers=header, timeout=PATIENCE).status_code == 200
+    assert requests.get(f"{served.url}/api/v1/Contact", headers=header, timeout=PATIENCE).status_code == 401
     for wrong in ("", "Zm9v", "é", "Zm9vOmJhcg=="):
         bad = {"X-Hmac-Authorization": wrong.encode()}
-        assert requests.get(url, headers=bad, timeout=10).status_code == 401
+        assert requests.get(url, headers=bad, timeout=PATIENCE).status_code == 401
 
 
 def test_a_list_is_paged_and_counted_or_not(call: Any) -> None:

@@ -262,7 +262,7 @@ def test_the_limits_in_the_headers_are_told(peer: Peer) -> None:
         "url": peer.served.url,
         **peer.sandbox.credentials(),
     }
-    config = ConnectionConfig("crm", "hubspot", settings, timeout_seconds=10.0, private_network=True)
+    config = ConnectionConfig("crm", "hubspot", settings, timeout_seconds=60.0, private_network=True)
     connector = kind(settings, Tools(connection="crm", session=open_session(config), now=now, country="ES",
                                      public_url="https://hub.example", quota=told.append))  # fmt: skip
     connector.check()

@@ -16,6 +16,7 @@ import requests
 
 from sandbox.frame import Served, serving
 from sandbox.oracle import OracleSandbox
+from tests.waiting import PATIENCE
 
 BATCH = {"Content-Type": "application/vnd.oracle.adf.batch+json"}
 NEW = {"REST-Framework-Version": "4", "Accept": "application/json, application/vnd.oracle.adf.error+json"}
@@ -34,15 +35,15 @@ def pod(served: Served) -> Iterator[Any]:
         base = f"{served.url}/crmRestApi/resources/11.13.18.05"
 
         def call(method: str, path: str, **more: Any) -> requests.Response:
-            return session.request(method, base + path, timeout=10, **more)
+            return session.request(method, base + path, timeout=PATIENCE, **more)
 
         yield call
 
 
 def test_the_catalogue_of_versions(served: Served) -> None:
     url = f"{served.url}/crmRestApi/resources/"
-    assert requests.get(url, timeout=10).status_code == 401
-    told = requests.get(url, auth=(served.sandbox.user, served.sandbox.password), timeout=10).json()
+    assert requests.get(url, timeout=PATIENCE).status_code == 401
+    told = requests.get(url, auth=(served.sandbox.user, served.sandbox.password), timeout=PATIENCE).json()
     assert told["items"][0]["version"] == "11.13.18.05" and told["items"][0]["isLatest"]
     assert told["items"][0]["adf:extension"]["defaultFrameworkVersion"] == "1"
 

@@ -15,6 +15,7 @@ from zeep.wsse.username import UsernameToken
 from sandbox.frame import Served, serving
 from sandbox.ondemand import OnDemandSandbox
 from tests.judges import judged
+from tests.waiting import PATIENCE
 
 LUCIA = "+34612345678"
 # As the guides write a request: the list in no namespace of its own.
@@ -78,7 +79,7 @@ def test_zeep_pages_and_upserts(served: Served) -> None:
 def test_a_request_as_the_guide_writes_it_is_understood(served: Served) -> None:
     body = REQUEST.format(user=served.sandbox.user, password=served.sandbox.password)
     parts = iter([body[:200].encode(), body[200:].encode()])  # without a Content-Length
-    answer = requests.post(f"{served.url}/Services/Integration/", data=parts, timeout=10)
+    answer = requests.post(f"{served.url}/Services/Integration/", data=parts, timeout=PATIENCE)
     listed = etree.fromstring(answer.content).find(".//{urn:/crmondemand/xml/Contact/Data}ListOfContact")
     assert answer.status_code == 200 and listed is not None and listed.get("lastpage") == "true"
     assert len(listed) == int(str(listed.get("recordcount"))) > 0

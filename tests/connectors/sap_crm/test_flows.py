@@ -1,20 +1,18 @@
-"""The ready mappings and the example connection: they agree with what the sandbox describes, and what they write arrives."""
+"""The ready mappings: they agree with what the sandbox describes, and what they write arrives."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from hub.config import load_config
 from hub.flow.lists.members import RowReader
 from hub.model import Query
 from hub.store.database import Store
 from tests.connectors.sap_crm.peer import Peer
 from tests.contract.given import a_mail, a_number
 from tests.contract.sandbox_peer import shared
-from tests.shipped import ROOT, agrees, connected, delivered, mapping_of, names_of
+from tests.shipped import agrees, connected, delivered, facts, mapping_of, names_of
 
 TO_CRM = ("sap_crm_wrap_up", "sap_crm_mail_to_service_request")
 
@@ -26,13 +24,6 @@ LIST = "sap_crm_target_group_to_dialer"
 def peer() -> Iterator[Peer]:
     with shared(Peer) as opened:
         yield opened
-
-
-def facts(id: str, channel: str, **more: Any) -> dict[str, Any]:
-    event = {"id": f"e-{id}", "type": "interaction.wrapped_up", "occurred_at": "2026-11-23T10:05:40Z"}
-    interaction = {"id": id, "channel": channel, "direction": "inbound", "started_at": "2026-11-23T10:02:00Z",
-                   "ended_at": "2026-11-23T10:05:13Z", **more.pop("interaction", {})}  # fmt: skip
-    return {"connection": "softphone", "final": True, "event": event, "interaction": interaction, **more}
 
 
 def test_every_example_is_right_and_none_is_forgotten() -> None:
@@ -93,8 +84,3 @@ def test_a_mail_becomes_a_service_request(peer: Peer, sqlite_store: Store) -> No
     assert request["Description"] == "It is broken" and {
         party["BusinessPartnerInternalID"] for party in request["Party"]
     } == {sender}
-
-
-def test_the_example_connection_is_read_as_it_stands() -> None:
-    config = load_config({"PATCHBAY_CONFIG": str(ROOT / "config" / "examples" / "sap_crm.yaml")})
-    assert set(config.connections) == {"sap_crm"}

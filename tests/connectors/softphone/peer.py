@@ -15,6 +15,7 @@ from hub.model import DialRequest, Row, Target
 from sandbox.softphone import SoftphoneServer
 from tests.connectors.webhook.peer import SECRET, signed
 from tests.contract.scenario_files import built
+from tests.waiting import PATIENCE
 
 VARIANTS = ("sandbox",)
 TOKEN = "a token of the tests"
@@ -47,7 +48,7 @@ class Peer:
         return Row(key=key, fields={"name": "no phone"})
 
     def texts(self, key: str) -> list[str]:
-        answer = requests.get(f"{self._server.url}/v1/lists/spring/contacts", headers=self._headers, timeout=10)
+        answer = requests.get(f"{self._server.url}/v1/lists/spring/contacts", headers=self._headers, timeout=PATIENCE)
         return [contact["fields"]["note"] for contact in answer.json()["contacts"] if contact["id"] == key]
 
     def request(self, id: str) -> DialRequest:
@@ -63,7 +64,9 @@ class Peer:
         if case == "unauthorized":
             return self._connector("another token")
         told = {"fault": FAULTS[case], "times": 1, "seconds": 3}
-        requests.post(f"{self._server.url}/v1/faults", json=told, headers=self._headers, timeout=10).raise_for_status()
+        requests.post(
+            f"{self._server.url}/v1/faults", json=told, headers=self._headers, timeout=PATIENCE
+        ).raise_for_status()
         return self.connector
 
 

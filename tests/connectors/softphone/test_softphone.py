@@ -23,6 +23,7 @@ from hub.flow.intake.fold import fold
 from hub.model import Event, Facts
 from sandbox.softphone import SoftphoneServer
 from sandbox.softphone.scripts import SCRIPTS, morning
+from tests.waiting import PATIENCE
 
 SECRET, TOKEN = "whsec_c2VjcmV0LW9mLXRoZS1zb2Z0cGhvbmUtMDE=", "the token"
 ROOT = __file__.rpartition("/tests/")[0]
@@ -67,7 +68,7 @@ class Taker:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def softphone(taker: Taker, **more: Any) -> SoftphoneServer:
 
 def call(server: SoftphoneServer, method: str, road: str, body: Any = None, token: str = TOKEN, **headers: str) -> Any:
     sent = {"Authorization": f"Bearer {token}"} | headers
-    return requests.request(method, server.url + road, json=body, headers=sent, timeout=10)
+    return requests.request(method, server.url + road, json=body, headers=sent, timeout=PATIENCE)
 
 
 def facts_of(events: list[Event]) -> dict[str, Facts]:
@@ -100,7 +101,7 @@ def test_every_script_is_canonical_and_ends(taker: Taker, script: str) -> None:
     with softphone(taker) as server:
         answer = call(server, "POST", "/v1/play", {"script": script})
         assert answer.status_code == 202
-        assert server.hooks.wait_until_sent(30)
+        assert server.hooks.wait_until_sent(PATIENCE)
     (key,) = answer.json()["interactions"]
     facts = facts_of(taker.events)[key]
     assert facts.interaction is not None
@@ -130,7 +131,7 @@ def test_hold_transfer_wrap_ups_and_a_late_recording(taker: Taker) -> None:
                 "wrap_up": "SALE", "talk_seconds": 100, "wait_seconds": 10, "id": "call-9"}  # fmt: skip
         assert call(server, "POST", "/v1/play", told).json() == {"interactions": ["call-9"]}
         assert call(server, "POST", "/v1/play", told).status_code == 409
-        assert server.hooks.wait_until_sent(30)
+        assert server.hooks.wait_until_sent(PATIENCE)
     facts = facts_of(taker.events)["call-9"]
     assert facts.interaction is not None
     assert [agent.id for agent in facts.agents] == ["a-17", "a-19"]
@@ -146,7 +147,7 @@ def test_a_hook_that_is_refused_is_sent_again_under_the_same_id() -> None:
     taker = Taker(refuse=3)
     with softphone(taker) as server:
         call(server, "POST", "/v1/play", {"script": "missed"})
-        assert server.hooks.wait_until_sent(30)
+        assert server.hooks.wait_until_sent(PATIENCE)
         assert call(server, "GET", "/v1/hooks").json()["retried"] == 3
     taker.close()
     assert len(taker.events) == 3
@@ -159,7 +160,7 @@ def test_the_same_seed_plays_the_same(taker: Taker) -> None:
         taker.bodies.clear()
         with softphone(taker, seed=seed, speed=1_000_000) as server:
             call(server, "POST", "/v1/play", {"script": "morning", "count": 12})
-            assert server.hooks.wait_until_sent(30)
+            assert server.hooks.wait_until_sent(PATIENCE)
         moving = {"occurred_at"}
         return [{name: part for name, part in body.items() if name not in moving} for body in taker.bodies]
 
@@ -184,7 +185,7 @@ def test_dial_carries_our_id_and_dials_once(taker: Taker) -> None:
         again = call(server, "POST", "/v1/calls", body, **{"Idempotency-Key": "d-1"})
         assert (first.status_code, again.status_code) == (201, 200)
         assert first.json()["id"] == again.json()["id"]
-        assert server.hooks.wait_until_sent(30)
+        assert server.hooks.wait_until_sent(PATIENCE)
         assert call(server, "GET", f"/v1/calls/{first.json()['id']}").json()["state"] in ("ended", "wrapped_up")
         for wrong, status in (({"to": "201", "agent": "a"}, 422), ({"to": "+34612345678"}, 422)):
             assert call(server, "POST", "/v1/calls", wrong, **{"Idempotency-Key": "d-2"}).status_code == status
@@ -210,7 +211,7 @@ def test_lists_take_rows_one_by_one_and_run(taker: Taker) -> None:
         assert call(server, "GET", "/v1/lists/none/contacts").status_code == 404
         run = call(server, "POST", "/v1/lists/spring%2Fone/run", {"campaign": "c1", "wrap_up": "NO_ANSWER"})
         assert run.status_code == 202
-        assert server.hooks.wait_until_sent(30)
+        assert server.hooks.wait_until_sent(PATIENCE)
         gone = call(server, "PUT", road, {"rows": [{"action": "remove", "id": "m1"}]}).json()["results"]
         assert gone == [{"id": "m1", "outcome": "removed"}]
     (result,) = [event for event in taker.events if event.type == "campaign.contact_result"]
@@ -223,7 +224,7 @@ def test_nothing_without_the_token_and_nothing_unknown(taker: Taker) -> None:
     with softphone(taker) as server:
         for token in ("", "the tokem", "тoken"):
             sent = {"Authorization": f"Bearer {token}".encode()}
-            assert requests.get(f"{server.url}/v1/me", headers=sent, timeout=10).status_code == 401
+            assert requests.get(f"{server.url}/v1/me", headers=sent, timeout=PATIENCE).status_code == 401
         assert call(server, "POST", "/v1/play", {"script": "carnival"}).status_code == 422
         assert call(server, "POST", "/v1/faults", {"fault": "flood"}).status_code == 422
         assert call(server, "POST", "/v1/play", [1]).status_code == 400
@@ -237,10 +238,12 @@ def test_a_process_of_its_own_says_when_it_is_ready(taker: Taker) -> None:
         ready = json.loads(process.stdout.readline())
         assert ready["ready"] == "softphone"
         sent = {"Authorization": f"Bearer {TOKEN}"}
-        requests.post(f"{ready['url']}/v1/play", json={"script": "missed"}, headers=sent, timeout=10).raise_for_status()
+        requests.post(
+            f"{ready['url']}/v1/play", json={"script": "missed"}, headers=sent, timeout=PATIENCE
+        ).raise_for_status()
         known: dict[str, Any] = {}
         while not known or known["waiting"]:
-            known = requests.get(f"{ready['url']}/v1/hooks", headers=sent, timeout=10).json()
+            known = requests.get(f"{ready['url']}/v1/hooks", headers=sent, timeout=PATIENCE).json()
         process.terminate()
-        assert process.wait(15) == 0
+        assert process.wait(PATIENCE) == 0
     assert known["sent"] == 3

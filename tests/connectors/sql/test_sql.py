@@ -52,7 +52,7 @@ def test_a_locked_row_is_tried_again(peer: Peer) -> None:
         with pytest.raises(Unavailable):  # cancelled after a third of a second, so nothing is there
             impatient.write(peer.target, [row])
         holder.rollback()
-    assert impatient.write(peer.target, [row])[0].outcome == "updated"
+    assert peer.connector.write(peer.target, [row])[0].outcome == "updated"
 
 
 def test_a_role_that_only_reads_looks_up_and_may_not_write(peer: Peer) -> None:

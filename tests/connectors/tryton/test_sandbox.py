@@ -16,7 +16,8 @@ import pytest
 
 from sandbox.tryton import Template
 from sandbox.tryton_sample import Client
-from tests.hub_process import ROOT, until
+from tests.hub_process import ROOT
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_it_says_where_it_is_and_ends_when_told(folder: Path, running: tuple[Any
     assert (parties, opportunities) == (40, 30)
     assert len(servers(folder)) == 1
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE) == 0
     assert servers(folder) == []
     assert (folder / f"{told['database']}.sqlite").stat().st_mode & 0o077 == 0  # it holds the passwords' hashes
 

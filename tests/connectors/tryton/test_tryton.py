@@ -25,6 +25,7 @@ from sandbox.tryton_sample import Client
 from tests.connectors.tryton.peer import Peer
 from tests.contract.given import a_key, a_mail, a_number
 from tests.tryton_server import Tryton
+from tests.waiting import PATIENCE
 
 NOTES, PARTIES = Target(object="ir.note", key="key"), Target(object="party.party", key="code")
 OPPORTUNITIES = Target(object="sale.opportunity", key="id")
@@ -407,7 +408,7 @@ def test_many_threads_renew_a_session_once(bench: Bench) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     assert len(results) == 6 and all(records[0][0].id == "7" for records in results)
     assert bench.calls <= 6 + 6 + 2  # each once, at most each again, one sign-in with its preferences
 
