@@ -6,8 +6,6 @@ once and afterwards emptied for the next test, which costs a quarter of copying 
 
 from __future__ import annotations
 
-import atexit
-import shutil
 import tempfile
 import uuid
 from collections import deque
@@ -44,7 +42,8 @@ END $$
 def sqlite_url(file: Path) -> str:
     """The URL of the store in `file`, which is made where it is not there yet."""
     if not file.exists():
-        shutil.copy(_sqlite_template(), file)
+        file.touch(mode=0o600)
+        file.write_bytes(_sqlite_file())
     return f"sqlite:///{file}"
 
 
@@ -55,11 +54,11 @@ def ready(url: str) -> str:
 
 
 @cache
-def _sqlite_template() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="pb-store-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _migrate(f"sqlite:///{folder / 'empty.db'}")
-    return folder / "empty.db"
+def _sqlite_file() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="pb-store-") as folder:
+        file = Path(folder) / "empty.db"
+        _migrate(f"sqlite:///{file}")
+        return file.read_bytes()
 
 
 def _migrate(url: str) -> None:
