@@ -1,4 +1,4 @@
-"""Kill -9 in the middle of 1,000 deliveries: what was accepted is delivered, and nothing twice.
+"""Kill -9 in the middle of 2,000 deliveries: what was accepted is delivered, and nothing twice.
 
 The CRM is a process of its own that looks before it writes and would gladly keep a call twice.
 """
@@ -10,9 +10,9 @@ from pathlib import Path
 from tests.waiting import until
 from tests.whole_road import Platform, Road, arrived, road
 
-CALLS = 1000
-KILLED_AT = (150, 450, 750)  # records in the CRM
-POSTED_BY_THEN = (300, 600, 900)  # so that each node has something left to do, however quick or slow the machine is
+CALLS = 2000
+KILLED_AT = (300, 900, 1500)  # records in the CRM
+POSTED_BY_THEN = (600, 1200, 1800)  # so that each node has something left to do, however quick or slow the machine is
 PATIENCE = 180  # seconds
 
 
