@@ -357,6 +357,8 @@ def test_a_job_ends_with_the_hub_and_its_outcome_is_not_known(tmp_path: Path) ->
 class _Keeping:
     """Keeps the tools that it is given."""
 
+    manifest = StubCrm().manifest
+
     def __init__(self, seen: list[Tools]) -> None:
         self._seen = seen
 
