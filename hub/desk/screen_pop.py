@@ -31,7 +31,7 @@ from hub.flow.directory.known import Directory
 from hub.flow.merged import Merged
 from hub.model import PERSON, Account, Lookup, Match, Record
 from hub.phone import e164
-from hub.store import desk
+from hub.store import fresh
 from hub.store.database import Store
 
 log = structlog.get_logger()
@@ -236,7 +236,7 @@ class ScreenPop:
         if not caller.phone and not caller.email:
             return []
         since = now_ms() - int(self.table.fresh.total_seconds() * 1000)
-        rows = desk.fresh(self._store, asked, caller.phone, caller.email, since)
+        rows = fresh.known(self._store, asked, caller.phone, caller.email, since)
         made = []
         for row in rows:
             by = "phone" if caller.phone and row.phone == caller.phone else "email"

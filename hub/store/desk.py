@@ -1,4 +1,4 @@
-"""The desk's statements: dials, own numbers, what the hub just created, and who must not be called."""
+"""The desk's statements: dials, own numbers, and who must not be called."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
-from hub.store.database import Store
-from hub.store.glance import Glance, one_of
-from hub.store.schema import dials, do_not_call, fresh_records, interactions, own_numbers
+from hub.store.schema import dials, do_not_call, interactions, own_numbers
 
 DIAL_LOCK = 0x6469616C  # "dial": the first half of the advisory lock that orders one agent's clicks
 
@@ -139,47 +137,6 @@ def seen_as_remote(conn: Connection, numbers: Iterable[str]) -> set[str]:
     wanted = interactions.c.remote_e164.in_(list(numbers))
     return set(conn.scalars(select(interactions.c.remote_e164).where(wanted).distinct()))
 
-
-# --- what the hub just created ----------------------------------------
-
-
-def remember_fresh(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Keep records that the hub created, under the columns of `fresh_records`."""
-    if rows:
-        statement = _insert(conn, fresh_records)
-        replaced = {name: statement.excluded[name] for name in ("phone", "email", "title", "url", "created_at")}
-        conn.execute(
-            statement.on_conflict_do_update(index_elements=["connection", "object", "record_id"], set_=replaced),
-            list(rows),
-        )
-
-
-def fresh(store: Store, connections: Sequence[str], phone: str, email: str, since: int) -> list[Any]:
-    """What the hub created since then in these connections with this number or e-mail address, newest first."""
-    asked: dict[str, Any] = {"connections": list(connections), "since": since}
-    rows = store.glance(_FRESH_BY_PHONE, values=[phone], **asked) if phone else []
-    if email:
-        rows += store.glance(_FRESH_BY_EMAIL, values=[email, email.lower()], **asked)
-    return sorted(dict.fromkeys(rows), key=lambda row: row.created_at, reverse=True)
-
-
-def _fresh_by(known: Column[str]) -> Glance:
-    table = fresh_records.c
-    columns = ("connection", "object", "record_id", "phone", "email", "title", "url", "created_at")
-    return Glance(
-        lambda dialect: (
-            select(*(table[name] for name in columns))
-            .where(one_of(dialect, known, "values"), one_of(dialect, table.connection, "connections"))
-            .where(table.created_at >= bindparam("since"))
-            .order_by(table.created_at.desc())
-            .limit(50)
-        ),
-        lists=["values", "connections"],
-    )
-
-
-# Two, for of both at once SQLite would read every fresh record of the connections.
-_FRESH_BY_PHONE, _FRESH_BY_EMAIL = _fresh_by(fresh_records.c.phone), _fresh_by(fresh_records.c.email)
 
 # --- interactions ----------------------------------------
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Connection, select, text, update
 
 from hub.store.deliveries import Reason
-from hub.store.outbox import Tried, Verdict, as_json, back_to_pending, claimed_from, held_by, keep_attempts
+from hub.store.outbox import claimed_from, held_by
+from hub.store.outcomes import Tried, Verdict, as_json, back_to_pending, keep_attempts
 from hub.store.schema import deliveries
 
 AT_ONCE = 500

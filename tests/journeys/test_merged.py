@@ -17,7 +17,7 @@ from hub.errors import NotFound, Rejected
 from hub.flow.merged import Merged
 from hub.language.mapping import Rendered, TargetSpec
 from hub.model import PERSON, Clicked, Description, Field, Lookup, Record, Row
-from hub.store import desk, merged
+from hub.store import fresh, merged
 from hub.store.crm import Crm
 from hub.store.database import Store
 from hub.store.merged import Merge
@@ -234,17 +234,17 @@ def test_a_click_on_a_merged_record_ties_the_call_to_the_one_that_is_left(store:
 
 
 def test_a_fresh_record_that_is_merged_is_the_one_that_is_left(store: Store, tmp_path: Path) -> None:
-    row = {"connection": "crm", "object": "contact", "record_id": "old", "phone": "+34612345678", "email": None,
-           "title": "Ana", "url": "https://crm.example/contact/old", "created_at": now_ms()}  # fmt: skip
+    old = fresh.Fresh(connection="crm", object="contact", record_id="old", phone="+34612345678", email=None,
+                      title="Ana", url="https://crm.example/contact/old")  # fmt: skip
     with store.write() as conn:
-        desk.remember_fresh(conn, [row, row | {"record_id": "other", "phone": "+34600000001"}])
+        fresh.remember(conn, [old, replace(old, record_id="other", phone="+34600000001")], now=now_ms())
     Merged(store).learn("crm", [Lookup("contact", "id", "old")], [[Record(object="contact", id="new", title="")]])
     connections = desk_stubs.connections_of(crm=desk_stubs.StubCrm())
     pops = ScreenPop(store, connections, desk_stubs.config_of(tmp_path, connections))
     (found,) = pops.pop(Ask(phone="+34612345678")).records
     assert (found.id, found.url) == ("new", "https://crm.example/open/contact/new?")
     Merged(store).learn("crm", [Lookup("contact", "id", "other")], [[Record(object="contact", id="new", title="")]])
-    kept = desk.fresh(store, ["crm"], "+34612345678", "", 0) + desk.fresh(store, ["crm"], "+34600000001", "", 0)
+    kept = fresh.known(store, ["crm"], "+34612345678", "", 0) + fresh.known(store, ["crm"], "+34600000001", "", 0)
     assert [one.record_id for one in kept] == ["new"]
     pops.close()
 

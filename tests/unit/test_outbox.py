@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from hub.clock import now_ms
-from hub.store import outbox, recovery
+from hub.store import outbox, outcomes, recovery
 from hub.store.database import Store
 from hub.store.deliveries import Filter, Reason, attempts_of, one, page
-from hub.store.outbox import Claimed, Tried, Verdict
+from hub.store.outbox import Claimed
+from hub.store.outcomes import Tried, Verdict
 from tests.stubs import put_deliveries, until
 from tests.waiting import PATIENCE
 
@@ -25,7 +26,7 @@ def claim(store: Store, owner: str = "me", limit: int = 200, now: int = NOW, lea
 
 def finish(store: Store, *verdicts: Verdict, owner: str = "me", now: int = NOW) -> int:
     with store.write() as conn:
-        return outbox.finish(conn, owner, verdicts, now=now)
+        return outcomes.finish(conn, owner, verdicts, now=now)
 
 
 def states(store: Store) -> list[str]:

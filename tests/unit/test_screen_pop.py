@@ -15,7 +15,7 @@ from hub.connections import Connections
 from hub.desk.screen_pop import Ask, Pop, ScreenPop, UnknownConnection
 from hub.errors import ConfigError, NotFound, QuotaSpent, Rejected, Unavailable
 from hub.model import PERSON, Lookup, Match, Record
-from hub.store import desk
+from hub.store import desk, fresh
 from hub.store.database import Store
 from tests.desk_stubs import Gate, StubCrm, StubPlatform, all_but, config_of, connections_of, deadline_when, person
 from tests.waiting import PATIENCE, until
@@ -312,22 +312,23 @@ def test_a_hostile_link_of_a_crm_is_not_passed_on(popping: Popping) -> None:
 # --- what the hub knows itself ----------------------------------------
 
 
-def fresh_row(id: str, age_ms: int = 0, **more: Any) -> dict[str, Any]:
+def just_created(store: Store, id: str, *, age_ms: int = 0, **more: Any) -> None:
     told = {"connection": "crm", "object": "contact", "record_id": id, "phone": ANA, "email": None, "title": "New",
-            "url": f"http://hub.example/crm/contact/{id}", "created_at": now_ms() - age_ms}  # fmt: skip
-    return told | more
+            "url": f"http://hub.example/crm/contact/{id}"}  # fmt: skip
+    with store.write() as conn:
+        fresh.remember(conn, [fresh.Fresh(**(told | more))], now=now_ms() - age_ms)
 
 
 def test_what_the_hub_just_created_is_found_before_the_index_knows_it(store: Store, popping: Popping) -> None:
-    with store.write() as conn:
-        desk.remember_fresh(conn, [fresh_row("5"), fresh_row("6", 16 * 60_000), fresh_row("7", connection="other")])
+    just_created(store, "5")
+    just_created(store, "6", age_ms=16 * 60_000)
+    just_created(store, "7", connection="other")
     pop = popping(connections_of(crm=StubCrm(), other=StubCrm())).pop(Ask(phone=ANA, connection="crm"))
     assert (pop.match, ids(pop), pop.url) == ("one", ["5"], "http://hub.example/crm/contact/5")
 
 
 def test_a_fresh_record_that_the_crm_finds_too_is_one_record(store: Store, popping: Popping) -> None:
-    with store.write() as conn:
-        desk.remember_fresh(conn, [fresh_row("1")])
+    just_created(store, "1")
     pop = popping(connections_of(crm=StubCrm(person("1", ANA, open_cases=3)))).pop(Ask(phone=ANA))
     assert (pop.match, ids(pop)) == ("one", ["1"])
 
@@ -335,8 +336,7 @@ def test_a_fresh_record_that_the_crm_finds_too_is_one_record(store: Store, poppi
 def test_a_fresh_record_is_found_by_mail_and_even_when_the_crm_is_silent(
     store: Store, popping: Popping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with store.write() as conn:
-        desk.remember_fresh(conn, [fresh_row("5", phone=None, email="ana@example.com")])
+    just_created(store, "5", phone=None, email="ana@example.com")
     gate, hanging = Gate(), StubCrm()
     hanging.before = gate
     deadline_when(monkeypatch, "asking", all_but(gate))

@@ -11,7 +11,7 @@ from hub.flow.delivery.calls import called
 from hub.flow.delivery.consignment import Parcel
 from hub.model import Description, FieldType, Receipt
 from hub.phone import e164
-from hub.store.outbox import Fresh
+from hub.store.fresh import Fresh
 
 
 class FreshPeople:

@@ -28,10 +28,12 @@ from hub.flow.ledger import keep_calls, read_calls
 from hub.flow.mappings import Mappings
 from hub.flow.standing import Standings
 from hub.flow.subject import interaction_of
-from hub.store import calls, connection_states, outbox, recovery
+from hub.store import calls, connection_states, outbox, outcomes, recovery
 from hub.store.connection_states import ConnectionState, day_of
 from hub.store.database import Store, Transaction
-from hub.store.outbox import Claimed, Fresh, Verdict, Which
+from hub.store.fresh import Fresh, remember
+from hub.store.outbox import Claimed, Which
+from hub.store.outcomes import Verdict
 
 LARGEST_CLAIM = 200
 LOOK_SECONDS = 0.01  # the bell of a busy hub rings hundreds of times a second; the outbox is looked at less often
@@ -265,8 +267,8 @@ class Road:
         made, told = budget.take(), budget.take_told()
 
         def noted(conn: Transaction) -> Batch | None:
-            outbox.finish(conn, owner, verdicts, now=now_ms())
-            outbox.remember_fresh(conn, fresh, now=now_ms())
+            outcomes.finish(conn, owner, verdicts, now=now_ms())
+            remember(conn, fresh, now=now_ms())
             for keep in kept:
                 keep(conn)
             if made:
@@ -280,10 +282,10 @@ class Road:
         except Exception:
             budget.give_back(made)
             raise
-        outcomes = Counter(verdict.tried.outcome for verdict in verdicts if verdict.tried is not None)
+        counts = Counter(verdict.tried.outcome for verdict in verdicts if verdict.tried is not None)
         with self._lock:
-            self.tally += outcomes
-        log.info("carried", connection=name, deliveries=len(verdicts), **outcomes, interactions=_interactions(verdicts))
+            self.tally += counts
+        log.info("carried", connection=name, deliveries=len(verdicts), **counts, interactions=_interactions(verdicts))
         return following
 
     def _show(self, consignment: Consignment) -> None:

@@ -14,7 +14,8 @@ from hub.flow.delivery.consignment import Consignment, Fate, Moved, Parcel, Skip
 from hub.flow.subject import interaction_of
 from hub.model import Receipt
 from hub.store.deliveries import Reason
-from hub.store.outbox import Claimed, Tried, Verdict
+from hub.store.outbox import Claimed
+from hub.store.outcomes import Tried, Verdict
 
 log = structlog.get_logger()
 
