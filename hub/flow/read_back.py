@@ -153,7 +153,7 @@ class ReadBack:
             if name in self._connections:
                 self._read_all(self._connections[name], moment, give_up=name in paused)
         with self._store.read() as conn:
-            first = queue.next_due(conn)
+            first = queue.next_due(conn, after=moment)  # what was due and is still there is another node's to read
         return LOOK_SECONDS if first is None else min(LOOK_SECONDS, max(0.0, (first - now_ms()) / 1000))
 
     def _read_all(self, connection: Connection, moment: int, *, give_up: bool) -> None:

@@ -87,9 +87,9 @@ def due_connections(conn: Connection, *, now: int) -> list[str]:
     return sorted(conn.scalars(select(table.c.connection).where(table.c.due_at <= now).distinct()))
 
 
-def next_due(conn: Connection) -> int | None:
-    """When the next is due."""
-    first: int | None = conn.scalar(select(func.min(table.c.due_at)))
+def next_due(conn: Connection, *, after: int) -> int | None:
+    """When the next is due that was not due yet at that moment."""
+    first: int | None = conn.scalar(select(func.min(table.c.due_at)).where(table.c.due_at > after))
     return first
 
 

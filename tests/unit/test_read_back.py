@@ -14,7 +14,7 @@ from hub.connections import Connections
 from hub.errors import QuotaSpent, Unavailable, Unsupported
 from hub.flow.delivery import pauses
 from hub.flow.described import Described
-from hub.flow.read_back import KEEP_MS, LEASE_MS, ReadBack
+from hub.flow.read_back import KEEP_MS, LEASE_MS, LOOK_SECONDS, ReadBack
 from hub.language.mapping import Rendered
 from hub.model import Description, Field, Lookup, Record
 from hub.store import alerts, read_back
@@ -312,6 +312,14 @@ def test_what_nobody_could_read_for_a_day_is_forgotten(store: Store, monkeypatch
     started_anew = ReadBack(store, Connections({}), Described(store), "ES")
     started_anew.read_due()
     assert (started_anew.waiting, started_anew.dropped) == (0, 1)
+
+
+def test_what_is_another_nodes_to_read_is_not_looked_for_without_a_pause(store: Store) -> None:
+    reading = Reading(store)
+    reading.deliver("a", note="x")
+    elsewhere = ReadBack(store, Connections({}), Described(store), "ES")  # such as after a connection was taken out
+    assert elsewhere.read_due() == LOOK_SECONDS
+    assert elsewhere.waiting == 1
 
 
 def test_a_keeper_that_fails_costs_no_delivery_its_note(store: Store) -> None:
