@@ -82,9 +82,10 @@ class Glances:
         text, parameters, row = glance.on(self._engine.dialect)
         values = parameters(given)
         while True:
-            held = self._taken()
-            connection = held or self._opened()
+            held = connection = self._taken()
             try:
+                if connection is None:
+                    connection = self._opened()
                 found = connection.execute(text, values).fetchall()
             except Exception as error:  # noqa: BLE001  (each driver has errors of its own; they go on as SQLAlchemy's)
                 gone = bool(getattr(connection, "closed", False))
@@ -110,10 +111,12 @@ class Glances:
             return None
 
     def _put_back(self, connection: Any) -> None:
-        if self._closed or len(self._idle) >= KEPT:
+        if len(self._idle) >= KEPT:
             _close(connection)
-        else:
-            self._idle.append(connection)
+            return
+        self._idle.append(connection)
+        if self._closed:  # asked only now: a close that comes in between would leave it open
+            self._let_go()
 
     def _let_go(self) -> None:
         while (connection := self._taken()) is not None:
@@ -124,13 +127,17 @@ class Glances:
         pooled = self._engine.raw_connection()
         connection: Any = pooled.dbapi_connection
         pooled.detach()
-        if self._engine.dialect.name == "postgresql":
-            connection.autocommit = True
-        for statement in ALL_BUT_READ_ONLY[self._engine.dialect.name]:
-            connection.execute(statement)
+        try:
+            if self._engine.dialect.name == "postgresql":
+                connection.autocommit = True
+            for statement in ALL_BUT_READ_ONLY[self._engine.dialect.name]:
+                connection.execute(statement)
+        except BaseException:
+            _close(connection)
+            raise
         return connection
 
 
 def _close(connection: Any) -> None:
-    with contextlib.suppress(Exception):  # it may be broken
+    with contextlib.suppress(Exception):  # it may be broken, or was never opened
         connection.close()

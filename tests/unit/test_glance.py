@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+from pathlib import Path
 
 import pytest
 from sqlalchemy import bindparam, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from hub.store.database import Store, open_store
 from hub.store.glance import KEPT, Glance, one_of
@@ -78,6 +80,15 @@ def test_an_error_does_not_repeat_the_values(store: Store) -> None:
     with store.write() as conn:
         conn.execute(text("ALTER TABLE elsewhere RENAME TO own_numbers"))
     assert store.glance(BY_NUMBER, number="+34612345678") == []
+
+
+@pytest.mark.parametrize("away", ["sqlite:///{folder}/gone/a.db", "postgresql://nobody@127.0.0.1:1/nothing"])
+def test_a_store_that_cannot_be_opened_is_told_as_sqlalchemy_tells_it(tmp_path: Path, away: str) -> None:
+    store = open_store(away.format(folder=tmp_path))
+    shutil.rmtree(tmp_path)
+    with pytest.raises(OperationalError):
+        store.glance(BY_NUMBER, number="+34612345678")
+    store.close()
 
 
 def test_only_what_needs_no_conversion(store: Store) -> None:
