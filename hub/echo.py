@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from html import escape
 from urllib.parse import quote
 
 SHORTEST = 6  # what is shorter is found in any text
@@ -13,7 +14,8 @@ LEFT_OUT = b"***"
 # Headers that prove nothing; which ones do, each vendor has a name of its own for.
 PLAIN = frozenset({
     "accept", "accept-encoding", "accept-language", "connection", "content-length", "content-type", "host",
-    "if-match", "if-modified-since", "if-none-match", "odata-maxversion", "odata-version", "prefer", "user-agent",
+    "idempotency-key", "if-match", "if-modified-since", "if-none-match", "odata-maxversion", "odata-version", "prefer",
+    "soapaction", "user-agent",
 })  # fmt: skip
 
 
@@ -21,9 +23,16 @@ def without_proofs(body: bytes, headers: Mapping[str, str | bytes], secrets: Ite
     """`body` without the values of the request's own headers, and without the connection's secrets, however written."""
     for proof in sorted({*_in_headers(headers), *secrets}, key=len, reverse=True):
         if len(proof) >= SHORTEST:
-            for form in {proof, json.dumps(proof)[1:-1], quote(proof, safe="")}:
+            for form in _written(proof):
                 body = body.replace(form.encode(), LEFT_OUT)
     return body
+
+
+def _written(proof: str) -> set[str]:
+    """As it is, in JSON (PHP escapes the slash too), in a URL, and in XML or HTML."""
+    in_json = {json.dumps(proof, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    in_php = {form.replace("/", r"\/") for form in in_json}
+    return {proof, *in_json, *in_php, quote(proof, safe=""), escape(proof), escape(proof, quote=False)}
 
 
 def _in_headers(headers: Mapping[str, str | bytes]) -> Iterator[str]:

@@ -22,6 +22,8 @@ BASIC = base64.b64encode(b"patchbay:pass w\xc3\xb6rd").decode()
         ({"Authorization": f"Basic {BASIC}"}, "patchbay may not sign in with pass wörd"),
         ({"X-House-Key": "house-key-1"}, "no such key: house-key-1"),
         ({}, "s3cret\\\"/+key"),
+        ({}, r"s3cret\"\/+key"),
+        ({}, "<faultstring>s3cret&quot;/+key</faultstring>"),
         ({}, "/sign-in?key=s3cret%22%2F%2Bkey"),
     ],
 )  # fmt: skip
@@ -34,9 +36,11 @@ def test_what_proves_nothing_stays() -> None:
     headers: dict[str, str | bytes] = {
         "Content-Type": "application/json",
         "X-Short": "true",
+        "Idempotency-Key": "call-4711",
+        "SOAPAction": "urn:contact:insert",
         "Authorization": "Basic ???",
     }
-    body = b'{"error": "application/json is true, and ??? is short"}'
+    body = b'{"error": "application/json is true, ??? is short, urn:contact:insert failed on call-4711"}'
     assert without_proofs(body, headers, ["abc", ""]) == body
 
 
