@@ -37,14 +37,12 @@ from hub.store.read_back_queue import Written
 MOST_WAITING = 10_000  # records; what comes beyond is not read
 TRIES, AGAIN_MS = 3, 300_000
 LEASE_MS = 300_000  # by then whoever took records has read them, or is gone
+CLOSE_SECONDS = 10.0  # how long the end of the hub waits for what is being read; its lease brings it again
 LOOK_SECONDS = 30.0  # between two looks at what other nodes have put down
 KEEP_MS, FORGET_EVERY_SECONDS = 24 * 3_600_000, 3_600.0
 DESCRIBED_SECONDS = 86_400.0  # how old a description may be by which values are compared
-OFTEN, SHARE, OVER = (
-    3,
-    0.2,
-    5,
-)  # so many of the last verdicts, and such a share, are trouble; so many kept in a row end it
+OFTEN, SHARE = 3, 0.2  # so many of the last verdicts, and such a share of them, are trouble
+OVER = 5  # so many kept in a row end it
 WORDS = {
     "s": "is cut by the CRM",
     "c": "is changed after it was written",
@@ -88,7 +86,7 @@ class ReadBack:
         self._stopping = True
         self._rung.set()
         if self._reader.is_alive():
-            self._reader.join()
+            self._reader.join(CLOSE_SECONDS)
 
     def to_read(self, connection: Connection, consignment: Consignment) -> Callable[[Transaction], None] | None:
         """What puts down which of these deliveries' records are read, in the transaction that notes them."""
@@ -131,13 +129,13 @@ class ReadBack:
 
     def _run(self) -> None:
         while not self._stopping:
-            self._rung.clear()
             try:
                 wait = self.read_due()
             except Exception as error:  # noqa: BLE001  (the store may be away; what was taken comes again)
                 log.error("not_read_back", error=type(error).__name__)
                 wait = 1.0
             self._rung.wait(wait)
+            self._rung.clear()
 
     def read_due(self, *, everything: bool = False) -> float:
         """Read what is due (or everything that waits), and say in how many seconds the next is."""

@@ -201,6 +201,47 @@ def test_it_runs_by_itself(store: Store) -> None:
         reading.read_back.close()
 
 
+def test_a_crm_that_hangs_does_not_keep_the_hub_from_ending(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.flow.read_back.CLOSE_SECONDS", 0.01, raising=False)
+    reading, asked, let_go = Reading(store), threading.Event(), threading.Event()
+
+    def hang(fields: dict[str, Any]) -> dict[str, Any]:
+        asked.set()
+        let_go.wait(PATIENCE)
+        return fields
+
+    reading.crm.shows = hang
+    reading.deliver("a", note="x")
+    reading.read_back.start()
+    try:
+        assert asked.wait(PATIENCE)
+        ending = threading.Thread(target=reading.read_back.close)
+        ending.start()
+        ending.join(PATIENCE / 2)
+        assert not ending.is_alive()
+        assert reading.read_back.waiting == 1, "it comes again when its lease is over"
+    finally:
+        let_go.set()
+        reading.read_back.close()
+        until(lambda: not reading.read_back._reader.is_alive())
+
+
+def test_an_end_that_comes_while_the_bell_is_put_down_is_heard(store: Store) -> None:
+    read_back = Reading(store).read_back
+
+    class Bell(threading.Event):
+        def clear(self) -> None:
+            read_back._stopping = True
+            self.set()
+            super().clear()
+
+    read_back._rung = Bell()
+    read_back._rung.set()
+    read_back.start()
+    read_back._reader.join(LOOK_SECONDS / 3)
+    assert not read_back._reader.is_alive()
+
+
 def test_more_than_is_read_is_counted_as_dropped(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hub.flow.read_back.MOST_WAITING", 2)
     reading = Reading(store)
