@@ -9,7 +9,8 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 
 from hub.store.many import run_many
 from hub.store.schema import attempts
@@ -33,22 +34,26 @@ class Written(NamedTuple):
 
 
 _PLACE = ("connection", "object", "record_id", "mapping")
-_FORGET_PLACE = delete(table).where(*(table.c[name] == bindparam(f"_{name}") for name in _PLACE))
-_PUT = table.insert()
+_ON_POSTGRESQL = insert_postgresql(table)
+# In one statement for each row: two nodes that forget first and put down then wait for each other in a ring.
+_PUT = {
+    "sqlite": table.insert().prefix_with("OR REPLACE"),
+    "postgresql": _ON_POSTGRESQL.on_conflict_do_update(
+        index_elements=_PLACE,
+        set_={name: column for name, column in _ON_POSTGRESQL.excluded.items() if name not in _PLACE},
+    ),
+}
 
 
 def put(conn: Connection, rows: Sequence[Written], *, most: int) -> int:
-    """Have records read; how many are left out because `most` wait already."""
+    """Have records read; how many are left out because `most` wait already. One that waits, is written again and left out
+    keeps its row: it is not the last any more, and will count nothing."""
     by_place = {row[:4]: row for row in rows}
-    if not by_place:
-        return 0
     places = sorted(by_place)  # in one order on every node, so that none waits for the other in a ring
-    run_many(
-        conn, _FORGET_PLACE, [{f"_{name}": word for name, word in zip(_PLACE, one, strict=True)} for one in places]
-    )
     taken = places[: max(0, most - waiting(conn, most))]
     if taken:
-        run_many(conn, _PUT, [{n: v for n, v in by_place[one]._asdict().items() if n != "id"} for one in taken])
+        given = [{name: value for name, value in by_place[one]._asdict().items() if name != "id"} for one in taken]
+        run_many(conn, _PUT[conn.dialect.name], given)
     return len(places) - len(taken)
 
 
@@ -69,12 +74,16 @@ def take(conn: Connection, connection: str, *, now: int, until: int, limit: int)
 def put_off(conn: Connection, rows: Sequence[Written], *, due_at: int, tries: int = 0) -> None:
     """Have records read at that moment, with so many tries more behind them. What was written again stays as it is."""
     if rows:
+        _hold(conn, rows)
         conn.execute(update(table).where(_these(rows)).values(due_at=due_at, tries=table.c.tries + tries))
 
 
 def done(conn: Connection, rows: Sequence[Written]) -> set[int]:
     """Take records off the queue; the ids of those that were there: neither written again, nor done by another node."""
-    return set(conn.scalars(delete(table).where(_these(rows)).returning(table.c.id))) if rows else set()
+    if not rows:
+        return set()
+    _hold(conn, rows)
+    return set(conn.scalars(delete(table).where(_these(rows)).returning(table.c.id)))
 
 
 def hasten(conn: Connection, *, now: int) -> None:
@@ -113,6 +122,13 @@ def sent(conn: Connection, wanted: Collection[int]) -> dict[int, dict[str, Any]]
     )
     rows = conn.execute(select(attempts.c.delivery, attempts.c.sent).where(attempts.c.id.in_(last)))
     return {row.delivery: msgspec.json.decode(row.sent) for row in rows}
+
+
+def _hold(conn: Connection, rows: Sequence[Written]) -> None:
+    """Lock them in the order of `put`."""
+    if conn.dialect.name == "postgresql":
+        order = [table.c[name] for name in _PLACE]
+        conn.execute(select(table.c.id).where(_these(rows)).order_by(*order).with_for_update())
 
 
 def _these(rows: Sequence[Written]) -> Any:

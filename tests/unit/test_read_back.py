@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from hub.clock import now_ms
 from hub.connections import Connections
@@ -18,8 +19,10 @@ from hub.flow.read_back import KEEP_MS, LEASE_MS, LOOK_SECONDS, ReadBack
 from hub.language.mapping import Rendered
 from hub.model import Description, Field, Lookup, Record
 from hub.store import alerts, read_back
-from hub.store.database import Store
+from hub.store import read_back_queue as queue
+from hub.store.database import Store, open_store
 from hub.store.read_back import Score
+from hub.store.read_back_queue import Written
 from hub.store.schema import read_back as table
 from hub.store.schema import read_back_queue
 from tests.stubs import Rig, StubCrm, StubMapping, interaction, put_deliveries, put_interactions, until
@@ -42,6 +45,14 @@ class ReadableCrm(StubCrm):
         return [
             Record(object=lookup.object, id=id, title="", fields=fields) for id, fields in shown if fields is not None
         ]
+
+
+@pytest.fixture
+def postgres(filled_postgres: str) -> Iterator[Store]:
+    """The engine on which nodes write side by side."""
+    store = open_store(filled_postgres)
+    yield store
+    store.close()
 
 
 class Reading:
@@ -327,6 +338,57 @@ def test_two_that_read_the_same_score_it_once(store: Store, monkeypatch: pytest.
     reading.read_back.read_due()
     assert [score.checked for score in reading_scores(store)] == [1]
     assert reading.read_back.waiting == 0
+
+
+ONE = Written("crm", "activity", "1", "m", 1, delivery=1, country="ES", noted_at=1, due_at=1)
+TWO = ONE._replace(record_id="2")
+
+
+def put(store: Store, row: Written) -> None:
+    with store.write() as conn:  # once: whoever is undone here is undone with all that it has noted
+        queue.put(conn, [row], most=10)
+
+
+def waiting_rows(store: Store) -> list[Written]:
+    with store.read() as conn:
+        return [Written(**row._mapping) for row in conn.execute(select(read_back_queue))]
+
+
+def waits_for_a_lock(store: Store) -> bool:
+    with store.read() as conn:
+        return bool(conn.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
+def test_two_nodes_that_write_one_record_at_once_both_note_it(postgres: Store) -> None:
+    with ThreadPoolExecutor() as other:
+        with postgres.write() as conn:
+            queue.put(conn, [ONE], most=10)
+            id = conn.scalar(select(read_back_queue.c.id))
+            second = other.submit(put, postgres, ONE._replace(delivery=2))
+            until(lambda: waits_for_a_lock(postgres))
+        second.result(PATIENCE)
+    (row,) = waiting_rows(postgres)
+    assert row.delivery == 2
+    assert row.id != id, "whoever reads the first counts nothing"
+
+
+def test_who_judges_and_who_writes_again_do_not_wait_for_each_other_in_a_ring(postgres: Store) -> None:
+    for row in (TWO, ONE):
+        put(postgres, row)
+    taken = waiting_rows(postgres)
+
+    def judge() -> set[int]:
+        with postgres.write() as conn:
+            return queue.done(conn, taken)
+
+    with ThreadPoolExecutor() as other:
+        with postgres.write() as conn:
+            queue.put(conn, [ONE], most=10)
+            judged = other.submit(judge)
+            until(lambda: waits_for_a_lock(postgres))
+            queue.put(conn, [TWO], most=10)
+        assert judged.result(PATIENCE) == set(), "both were written again"
+    assert len(waiting_rows(postgres)) == 2
 
 
 def test_what_is_written_again_while_it_is_read_is_read_again(store: Store) -> None:
