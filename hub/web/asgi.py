@@ -24,7 +24,7 @@ from hub.web.asgi_wire import (
 )
 from hub.web.hooks import PREFIX, READ_SECONDS, Hooks
 from hub.web.problems import Problem
-from hub.web.screen_pops import PATH, ScreenPops
+from hub.web.screen_pops import ALWAYS, PATH, ScreenPops
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -81,7 +81,7 @@ class Front:
         except Gone:
             return None
         except Problem as problem:
-            await refuse(scope, receive, send, problem, linger=True)
+            await refuse(scope, receive, send, problem, linger=True, headers=ALWAYS)
             return None
 
     async def _live(self, receive: Receive, send: Send) -> None:

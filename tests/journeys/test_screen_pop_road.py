@@ -31,6 +31,7 @@ connections:
   erp: { connector: embedded }
 """
 DEADLINE = 20.0
+SAFE = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
 @pytest.fixture
@@ -214,6 +215,8 @@ def test_a_body_has_its_bounds_here_too(one: WholeHub) -> None:
     assert large.headers["connection"] == "close"
     endless = ask(one, {"phone": ANA}, **{"Transfer-Encoding": "chunked"})
     assert (endless.status_code, problem(endless)["type"]) == (411, "urn:patchbay:problem:length-required")
+    for refused in (large, endless, one.door.get(OTHER_ROAD, headers=BEARER | {"Transfer-Encoding": "chunked"})):
+        assert {name: refused.headers.get(name) for name in SAFE} == SAFE
 
 
 def test_a_failure_of_ours_is_a_problem_without_a_trace(one: WholeHub, monkeypatch: pytest.MonkeyPatch) -> None:
