@@ -36,6 +36,7 @@ from hub.store.read_back_queue import Written
 
 MOST_WAITING = 10_000  # records; what comes beyond is not read
 TRIES, AGAIN_MS = 3, 300_000
+UNREADABLE_SECONDS = 3600.0  # how long an object that the CRM refuses to show is not asked for
 LEASE_MS = 300_000  # by then whoever took records has read them, or is gone
 CLOSE_SECONDS = 10.0  # how long the end of the hub waits for what is being read; its lease brings it again
 LOOK_SECONDS = 30.0  # between two looks at what other nodes have put down
@@ -65,7 +66,7 @@ class ReadBack:
     ) -> None:
         self._store, self._connections, self._described = store, connections, described
         self._country, self._chance = country, chance
-        self._unreadable: set[tuple[str, str]] = set()
+        self._unreadable: dict[tuple[str, str], float] = {}  # (connection, object) → until when it is not asked for
         self.dropped = 0  # records that were to be read and were not
         self._forgot_at = 0.0
         self._rung, self._stopping = threading.Event(), False
@@ -97,7 +98,7 @@ class ReadBack:
             self._written(connection, parcel, parcel.fate)
             for parcel in consignment.parcels
             if isinstance(parcel.fate, Receipt) and _is_written(parcel, parcel.fate) and self._is_chosen(settings)
-            if (connection.name, parcel.mapping.target.write) not in self._unreadable
+            if self._unreadable.get((connection.name, parcel.mapping.target.write), 0.0) <= time.monotonic()
         ]
 
         def keep(conn: Transaction) -> None:
@@ -200,7 +201,8 @@ class ReadBack:
     def _not_read(self, connection: Connection, object: str, some: Sequence[Written], error: ConnectorError) -> None:
         log.info("not_read_back", connection=connection.name, object=object, records=len(some), error=error.name)
         if error.then is Then.PARK:
-            self._unreadable.add((connection.name, object))  # it cannot be read, not just now
+            # It may be one record's fault, or a right that somebody gives us yet.
+            self._unreadable[connection.name, object] = time.monotonic() + UNREADABLE_SECONDS
             self._drop(some)
             return
         self._again(some)

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 
 from hub.clock import now_ms
 from hub.connections import Connections
-from hub.errors import QuotaSpent, Unavailable, Unsupported
+from hub.errors import NotPermitted, QuotaSpent, Unavailable, Unsupported
 from hub.flow.delivery import pauses
 from hub.flow.described import Described
 from hub.flow.read_back import KEEP_MS, LEASE_MS, LOOK_SECONDS, ReadBack
@@ -184,6 +184,16 @@ def test_what_cannot_be_read_is_not_asked_for_again(store: Store) -> None:
     reading.read()
     reading.deliver("b", note="x")
     assert (reading.read_back.waiting, reading.read_back.dropped) == (0, 1)
+
+
+def test_what_could_not_be_read_is_asked_for_again_some_day(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.flow.read_back.UNREADABLE_SECONDS", 0.0, raising=False)
+    reading = Reading(store)
+    reading.deliver("a", note="x")
+    reading.crm.find_faults.append(NotPermitted("not this record"))
+    reading.read()
+    reading.deliver("b", note="x")
+    assert counts(reading.read()["note"]) == (1, 1, 0, 0, 0)
 
 
 def test_a_paused_connection_and_a_spent_budget_are_left_alone(store: Store) -> None:
