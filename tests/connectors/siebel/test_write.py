@@ -197,6 +197,7 @@ def test_a_key_that_does_not_fit_stands_there_by_its_digest() -> None:
     assert long[0] != long[1] == stored_key(f"softphone:call-{1:040}")
     for text in {*HOSTILE.values(), "", " call", "call ", "a*", "ñ"} - {"_"}:
         assert len(stored_key(text)) == KEY_LENGTH and stored_key(text).isalnum()
+    assert stored_key(long[0]) not in (long[0], long[1])  # a key that looks like a digest is no other key's
 
 
 def test_a_key_that_two_records_have_is_ambiguous(peer: Peer) -> None:
