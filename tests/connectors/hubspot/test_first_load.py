@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tracemalloc
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
@@ -228,12 +229,34 @@ def test_a_file_is_neither_fetched_from_anywhere_nor_too_large(peer: Peer, loads
     assert rows_of(list(loads.pages(peer.query))) == plainly(peer, peer.query)
 
 
+def test_an_archive_that_is_none_is_fetched_again() -> None:
+    with pytest.raises(Unavailable, match="BadZipFile"):
+        list(lines(io.BytesIO(b"PK\x03\x04 not really")))
+
+
+def packed(name: str, method: int) -> bytes:
+    """An archive whose directory says that its file is packed by a method."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, "a\n1\n")
+        archive.infolist()[0].compress_type = method
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
-    ("data", "word"), [(b"PK\x03\x04 not really", "BadZipFile"), (b'"a"\n"\xff"', "Unicode"), (b'a\n"b', "Error")]
-)
-def test_a_file_that_is_none_is_said_to_be_none(data: bytes, word: str) -> None:
-    with pytest.raises(Unavailable, match=word):
+    "data", [b'"a"\n"\xff"', b'a\n"b', b'a\n"b"c', b"a\n" + b"x" * 200_000, packed("a.csv", 97)],
+    ids=["no UTF-8", "no end", "no comma", "a cell beyond Python's limit", "packed otherwise"],
+)  # fmt: skip
+def test_a_file_that_nobody_can_read_makes_pages(data: bytes) -> None:
+    """It would be the same file again."""
+    with pytest.raises(NoExport):
         list(lines(io.BytesIO(data)))
+
+
+def test_an_export_without_a_row_is_not_believed() -> None:
+    """A first load that sees nobody would take everybody off the list."""
+    with pytest.raises(NoExport):
+        list(large(0, _Reads()))
 
 
 def test_values_as_the_api_has_them() -> None:
