@@ -19,7 +19,7 @@ from connectors.crm.hubspot.first_load import FirstLoad, _as_kept
 from connectors.crm.hubspot.objects import Catalogue
 from connectors.crm.hubspot.pull import Pull
 from connectors.crm.hubspot.rest import Rest
-from hub.errors import QuotaSpent, Rejected, Throttled, Unavailable
+from hub.errors import Elsewhere, QuotaSpent, Rejected, Throttled, Unavailable
 from hub.model import Page, Query
 from tests.connectors.hubspot.peer import Peer
 from tests.contract.given import a_mail
@@ -190,6 +190,19 @@ def test_a_file_that_does_not_arrive_is_fetched_again(peer: Peer, loads: Any, fa
     before = Counter(peer.sandbox.faults.calls)
     assert rows_of(list(loads.pages(again))) == plainly(peer, peer.query)
     assert not counted(peer, before)["begun"]
+
+
+def test_a_file_at_another_host_makes_pages(peer: Peer, loads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There it would be the next time as well, so a load that waits for it would never end."""
+    plain, get = plainly(peer, peer.query), loads._rest._session.get
+
+    def sent_on(url: str, **more: Any) -> Any:
+        if FILES in url:
+            raise Elsewhere("127.0.0.1 redirects to https://files.example")
+        return get(url, **more)
+
+    monkeypatch.setattr(loads._rest._session, "get", sent_on)
+    assert rows_of(list(loads.pages(peer.query))) == plain
 
 
 def test_limits_are_the_caller_s_and_what_names_no_limit_makes_pages(peer: Peer, loads: Any) -> None:
