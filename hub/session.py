@@ -183,9 +183,11 @@ def _cause(error: requests.RequestException) -> str:
             return "its name is not known"
         if isinstance(seen, ConnectTimeoutError) and not isinstance(seen, NewConnectionError):
             return f"no connection in {CONNECT_SECONDS:g} s"
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({seen.verify_message}); ca_file may name another authority"
         if isinstance(seen, OSError) and seen.strerror:
             return seen.strerror.lower()
-        seen = seen.__cause__
+        seen = seen.__cause__ or _reason(seen)
     return type(error).__name__
 
 

@@ -237,6 +237,7 @@ def test_a_tls_connection_that_ends_after_the_request(tmp_path: Path, trusted: b
             session.post(f"https://localhost:{listening.getsockname()[1]}/", json={})
         thread.join(PATIENCE)
     assert isinstance(told.value, UnknownOutcome) == trusted, told.value
+    assert ("its certificate is not trusted" in str(told.value) and "ca_file" in str(told.value)) != trusted
 
 
 def test_a_tls_connection_that_ends_while_the_request_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
