@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 import pytest
+import requests
 
-from connectors.crm.siebel.errors import CODES, refusal
+from connectors.crm.siebel.errors import CODES, failed, refusal
 from connectors.crm.siebel.values import KEY_LENGTH, stored_key
 from hub.errors import (
     Ambiguous,
@@ -403,3 +404,10 @@ def test_a_page_of_somebody_else_s_tells_nothing() -> None:
 
 def test_the_table_has_no_code_twice_and_only_codes() -> None:
     assert all(len(code) == 13 and code.startswith("SBL-") for code in CODES)
+
+
+def test_an_error_that_is_nested_deeper_than_anybody_means_is_one_all_the_same() -> None:
+    answer = requests.Response()
+    answer.status_code, answer._content = 500, b"[" * 100_000
+    assert isinstance(failed(answer, changes=True), UnknownOutcome)
+    assert not isinstance(failed(answer, changes=False), UnknownOutcome)
