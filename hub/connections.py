@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from hub.budget import Budget
@@ -18,6 +19,8 @@ from hub.store.database import Store
 
 EMBEDDED = "embedded"  # the connector of the CRM that lives in the hub's own store
 LONGEST_WAIT = 60.0  # seconds that a connector may wait at a time for a job of its vendor's
+# What whoever called the connector does after each such wait, in the same thread: a pull renews its lease.
+after_a_wait: ContextVar[Callable[[], None]] = ContextVar("after_a_wait")
 
 
 @dataclass(frozen=True)
@@ -64,15 +67,22 @@ class Connections(Mapping[str, Connection]):
         self._ending.set()
 
 
-def open_connections(config: Config, store: Store) -> Connections:
-    """Build every configured connector. Nothing is called yet: a CRM that is down does not keep the hub from starting."""
-    opened = {}
-    ending = threading.Event()
+def waits(ending: threading.Event) -> Callable[[float], None]:
+    """How connectors wait, until the hub ends."""
 
     def wait(seconds: float) -> None:
         if ending.wait(min(seconds, LONGEST_WAIT)):
             raise UnknownOutcome("the hub ends, so nobody waits for what becomes of the vendor's job")
+        if (then := after_a_wait.get(None)) is not None:
+            then()
 
+    return wait
+
+
+def open_connections(config: Config, store: Store) -> Connections:
+    """Build every configured connector. Nothing is called yet: a CRM that is down does not keep the hub from starting."""
+    opened = {}
+    ending = threading.Event()
     for name, declared in config.connections.items():
         kept = (declared.kept_for_interactive, declared.kept_for_wrap_ups)
         budget = Budget(declared.calls_per_second, declared.calls_per_day, kept=kept)
@@ -86,7 +96,7 @@ def open_connections(config: Config, store: Store) -> Connections:
             engine=store.engine,
             profile=lambda file: Profile(file, config.country, config.zone),
             quota=budget.told,
-            wait=wait,
+            wait=waits(ending),
         )
         opened[name] = Connection(name, declared, kind(declared.settings, tools), budget)
     return Connections(opened, ending)

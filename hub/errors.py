@@ -84,6 +84,10 @@ class UnknownOutcome(Unavailable):
     unless the connector's idempotency is native-upsert, it looks the key up before it sends again."""
 
 
+class Elsewhere(Unavailable):
+    """The answer is at another host, where our keys do not go by themselves. It will be so the next time."""
+
+
 class Throttled(ConnectorError):
     """Too many requests. `retry_after` is in seconds where the system said so."""
 

@@ -33,7 +33,7 @@ from urllib3.util.connection import create_connection
 
 from hub.config import ConnectionConfig
 from hub.echo import without_proofs
-from hub.errors import Unavailable, UnknownOutcome
+from hub.errors import Elsewhere, Unavailable, UnknownOutcome
 
 CONNECT_SECONDS = 10.0
 MOST_REDIRECTS = 5
@@ -126,7 +126,7 @@ class _Session(requests.Session):
         here, there = urlsplit(resp.url), urlsplit(requests.compat.urljoin(resp.url, target))
         if here.hostname != there.hostname or (here.scheme == "https" and there.scheme != "https"):
             # Keys in headers of the vendor's own would travel along; requests takes only Authorization off.
-            raise Unavailable(
+            raise Elsewhere(
                 f"{here.hostname} redirects to {there.scheme}://{there.hostname}; "
                 f"if that is right, set it as the address of the connection {self._connection}"
             )
@@ -183,9 +183,11 @@ def _cause(error: requests.RequestException) -> str:
             return "its name is not known"
         if isinstance(seen, ConnectTimeoutError) and not isinstance(seen, NewConnectionError):
             return f"no connection in {CONNECT_SECONDS:g} s"
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({seen.verify_message}); ca_file may name another authority"
         if isinstance(seen, OSError) and seen.strerror:
             return seen.strerror.lower()
-        seen = seen.__cause__
+        seen = seen.__cause__ or _reason(seen)
     return type(error).__name__
 
 

@@ -34,6 +34,9 @@ connections:
     token: t0ken
     secrets: ${{PATCHBAY_WEBHOOK_SECRET}}
     private_network: true
+  contact_centre:
+    connector: webhook
+    secrets: ${{PATCHBAY_WEBHOOK_SECRET}}
 """
 
 

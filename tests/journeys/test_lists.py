@@ -13,10 +13,13 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+from hub.clock import now_ms
+from hub.connections import waits
 from hub.errors import ConfigError, NotPermitted, Rejected, Unavailable
 from hub.flow.agreement import notes
 from hub.flow.delivery.deliver import Deliverer
 from hub.flow.lists.membership import Outcome
+from hub.flow.lists.pull import LEASE_SECONDS
 from hub.flow.lists.runs import HubStopping, LeaseLost, ListBusy
 from hub.language.mapping import compile_mapping
 from hub.model import Page, Query
@@ -453,6 +456,39 @@ def test_a_cursor_that_the_crm_does_not_take_any_more_is_dropped(spring: Stand) 
     counts = spring.lists.pull("spring")
     assert (counts.read, counts.sent, counts.unchanged) == (5, 2, 3)
     assert len(spring.queued()) == 5
+
+
+def test_a_pull_that_waits_for_a_job_of_its_crm_keeps_its_lease(spring: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, wait = [now_ms()], waits(threading.Event())
+    monkeypatch.setattr("hub.flow.lists.runs.now_ms", lambda: clock[0])
+    seen: list[list[str]] = []
+
+    def long(page: int) -> None:
+        for _ in range(4):
+            clock[0] += int(LEASE_SECONDS * 600)  # twice would be too long
+            wait(0)
+        seen.append(spring.node().abandoned())
+
+    spring.crm.before_page = long
+    spring.lists.pull("spring")
+    assert seen and not any(seen)
+    clock[0] += int(LEASE_SECONDS * 2000)
+    wait(0)  # nobody's any more
+
+
+def test_who_waits_in_vain_is_told_when_another_node_has_taken_over(spring: Stand) -> None:
+    waited: list[int] = []
+
+    def overtaken(page: int) -> None:
+        with spring.store.write() as conn:
+            conn.execute(list_runs.update().values(lease_owner="another"))
+        waits(threading.Event())(0)
+        waited.append(page)
+
+    spring.crm.before_page = overtaken
+    with pytest.raises(LeaseLost):
+        spring.lists.pull("spring")
+    assert not waited and not spring.queued()
 
 
 def test_a_node_that_lost_its_lease_keeps_nothing_more(spring: Stand) -> None:

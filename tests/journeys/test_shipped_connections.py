@@ -21,6 +21,7 @@ from hub.desk.rules import table_of
 from sandbox.frame import serving
 from tests.contract.peer import peer_module
 from tests.ports import free_port
+from tests.shipped import mapping_of, names_of
 from tests.whole_hub import SECRET
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +95,15 @@ def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 def test_each_has_its_mappings_and_its_table() -> None:
     assert sorted(folder.name for folder in MAPPINGS.iterdir()) == NAMES
     assert sorted(file.stem for file in (CONNECTIONS / "screen_pop").glob("*.yaml")) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_any_of_its_platforms_sends_is_written(name: str) -> None:
+    sources = [mapping_of(name, mapping).source for mapping in names_of(name)]
+    heard = [{*one.connections} for one in sources if any(event.startswith("interaction.") for event in one.events)]
+    connections = yaml.safe_load((CONNECTIONS / f"{name}.yaml").read_text())["connections"]
+    platforms = {one for one, told in connections.items() if told["connector"] in PLATFORMS}
+    assert heard and all(platforms <= mine for mine in heard)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,14 +11,13 @@ address that is not let in), `api_*.class.php`, `main.inc.php` (403 of the check
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import requests
 
-from connectors.wire.answers import lost, retry_after
+from connectors.wire.answers import lost, parsed, retry_after
 from connectors.wire.discreet import discreet
 from hub.errors import (
     ConnectorError,
@@ -83,7 +82,7 @@ def failed(answer: requests.Response, *, changes: bool) -> ConnectorError:
 def told_error(answer: requests.Response) -> dict[str, Any] | None:
     """What Dolibarr's own API says of an error; None where another answered."""
     try:
-        body = json.loads(answer.content)
+        body = parsed(answer.content)
     except ValueError:
         return None
     told = body.get("error") if isinstance(body, dict) else None

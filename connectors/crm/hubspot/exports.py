@@ -92,7 +92,8 @@ class Exports:
 
 
 def lines(file: IO[bytes]) -> Iterator[dict[str, str]]:
-    """The lines of an export, each by its columns; of several files one after the other. Raises Unavailable."""
+    """The lines of an export, each by its columns; of several files one after the other. Raises Unavailable where the
+    archive is damaged, so that it is fetched again; NoExport where it would be no better then."""
     head = file.read(len(ZIPPED))
     file.seek(0)
     try:
@@ -104,7 +105,9 @@ def lines(file: IO[bytes]) -> Iterator[dict[str, str]]:
                 if name.lower().endswith(".csv"):
                     with archive.open(name) as part:
                         yield from _lines(part)
-    except (zipfile.BadZipFile, zlib.error, csv.Error, UnicodeDecodeError, EOFError) as error:
+    except (csv.Error, UnicodeDecodeError, NotImplementedError) as error:  # the last: packed in a way of its own
+        raise NoExport from error
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise Unavailable(f"{WHO}'s export cannot be read: {type(error).__name__}") from error
 
 

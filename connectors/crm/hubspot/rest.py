@@ -25,6 +25,7 @@ from hub.errors import (
     ConfigError,
     ConnectorError,
     CredentialsRefused,
+    Elsewhere,
     Rejected,
     Unavailable,
     UnknownOutcome,
@@ -151,7 +152,8 @@ class Rest:
 
     def fetch(self, url: str, into: IO[bytes], most: int) -> None:
         """A file of at most so many bytes that HubSpot keeps at an address of its own, which is as good as the file: it is
-        in no message, and our token does not go there. Raises Unavailable; Unsupported where it has more."""
+        in no message, and our token does not go there. Raises Unavailable; Unsupported where it has more, or where that
+        address sends us to another host."""
         if urlsplit(url).scheme != urlsplit(self._home).scheme:
             raise Unavailable(f"{WHO} keeps a file at an address that is not like the API's")
         try:
@@ -163,6 +165,8 @@ class Rest:
                     into.write(chunk)
                     if into.tell() > most:
                         raise Unsupported(f"{WHO}'s file has more than {most >> 20} MiB")
+        except Elsewhere as error:
+            raise Unsupported(f"{WHO} keeps a file where we are not sent on to") from error
         except OSError as error:  # of the connection or of our disk
             raise Unavailable(f"{WHO}'s file broke off: {type(error).__name__}") from None  # its text has the address
         into.seek(0)

@@ -17,7 +17,7 @@ from typing import Any
 import requests
 from msgspec import Struct
 
-from connectors.wire.answers import lost, retry_after
+from connectors.wire.answers import lost, parsed, retry_after
 from connectors.wire.discreet import discreet
 from hub.errors import (
     Ambiguous,
@@ -164,7 +164,7 @@ def _meant(words: str, changes: bool) -> tuple[str, type[ConnectorError] | None]
 def _words(answer: requests.Response) -> str:
     """Siebel's own words; none where the body is somebody else's."""
     try:
-        body: Any = json.loads(answer.content)
+        body: Any = parsed(answer.content)
     except ValueError:
         return ""
     told = (

@@ -21,6 +21,7 @@ KEY_LENGTH = 30  # of Activity UID and Integration Id, by the Application Servic
 DATETIME, DATE = "%m/%d/%Y %H:%M:%S", "%m/%d/%Y"
 DATETIMES, DATES, FLAGS = ("DTYPE_DATETIME", "DTYPE_UTCDATETIME"), ("DTYPE_DATE",), ("DTYPE_BOOL",)
 _PLAIN = re.compile(r"[A-Za-z0-9:._@/+#=-]{1,30}")
+_DIGEST = re.compile(r"[A-Z2-7]{30}")
 _STORED = re.compile(r"(\+?\d{7,})\s+[0# ().\-/]+")  # a number, white space, the mask of its format
 
 
@@ -96,8 +97,9 @@ def number(stored: str) -> str:
 
 
 def stored_key(key: str) -> str:
-    """A key as its field holds it: itself where it fits and is plain, else always the same thirty characters."""
-    if _PLAIN.fullmatch(key):
+    """A key as its field holds it: itself where it fits, is plain and looks like no digest, else always the same thirty
+    characters."""
+    if _PLAIN.fullmatch(key) and not _DIGEST.fullmatch(key):
         return key
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
     return base64.b32encode(digest).decode()[:KEY_LENGTH]

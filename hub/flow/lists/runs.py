@@ -1,5 +1,6 @@
 """The runs of contact lists and of the customer directory: which pull is due now, who does it, how far it has come. One pull
-of a series at a time, on all nodes together; whoever pulls holds a lease that each page renews."""
+of a series at a time, on all nodes together; whoever pulls holds a lease that each page renews, and each wait of the
+connector's for a job of its vendor's."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from msgspec import Struct
 
 from hub.budget import LISTS, BudgetSpent
 from hub.clock import from_ms, now_ms
-from hub.connections import Connection
+from hub.connections import Connection, after_a_wait
 from hub.errors import ConnectorError, PatchbayError, Then, Unavailable
 from hub.flow.delivery.calls import spent_error
 from hub.flow.lists.membership import Counts
@@ -125,9 +126,16 @@ class ListRuns:
         with self._store.write() as conn:
             sql.update_run(conn, run.id, run.owner, lease_until=0)
 
+    def renew(self, run: Run) -> None:
+        """Keep the run while its connector waits. Raises LeaseLost."""
+        with self._store.write() as conn:
+            if not sql.update_run(conn, run.id, run.owner, lease_until=now_ms() + self._lease_ms):
+                raise LeaseLost(f"run {run.id} was taken over by another node")
+
     @contextmanager
     def under_way(self, pull: Pulling) -> Iterator[None]:
         """A run is being done: whatever ends it is on the run, and the next pull goes on from there."""
+        mine = after_a_wait.set(lambda: self.renew(pull.run))
         try:
             yield
         except LeaseLost:
@@ -138,6 +146,8 @@ class ListRuns:
         except BaseException as failure:
             self.end(pull.run, failure)
             raise
+        finally:
+            after_a_wait.reset(mine)
         self.end(pull.run)
 
     def abandoned(self) -> list[str]:

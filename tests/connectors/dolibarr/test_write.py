@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 import pytest
+import requests
 
+from connectors.crm.dolibarr.errors import failed
 from hub.errors import (
     Ambiguous,
     CredentialsRefused,
@@ -345,3 +347,10 @@ def test_the_peer_s_own_reading_of_notes_is_fair(peer: Peer) -> None:
     kept_event = peer.sandbox.records.one("agendaevents", id)
     assert kept_event["note_private"] == "<p>O;Brienx</p>" and kept_event["label"] == "a b"
     assert html.unescape("O&#x27;Brien") == "O'Brien"
+
+
+def test_an_error_that_is_nested_deeper_than_anybody_means_is_one_all_the_same() -> None:
+    answer = requests.Response()
+    answer.status_code, answer._content = 500, b"[" * 100_000
+    assert isinstance(failed(answer, changes=True), UnknownOutcome)
+    assert not isinstance(failed(answer, changes=False), UnknownOutcome)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tracemalloc
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
@@ -18,7 +19,7 @@ from connectors.crm.hubspot.first_load import FirstLoad, _as_kept
 from connectors.crm.hubspot.objects import Catalogue
 from connectors.crm.hubspot.pull import Pull
 from connectors.crm.hubspot.rest import Rest
-from hub.errors import QuotaSpent, Rejected, Throttled, Unavailable
+from hub.errors import Elsewhere, QuotaSpent, Rejected, Throttled, Unavailable
 from hub.model import Page, Query
 from tests.connectors.hubspot.peer import Peer
 from tests.contract.given import a_mail
@@ -191,6 +192,19 @@ def test_a_file_that_does_not_arrive_is_fetched_again(peer: Peer, loads: Any, fa
     assert not counted(peer, before)["begun"]
 
 
+def test_a_file_at_another_host_makes_pages(peer: Peer, loads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There it would be the next time as well, so a load that waits for it would never end."""
+    plain, get = plainly(peer, peer.query), loads._rest._session.get
+
+    def sent_on(url: str, **more: Any) -> Any:
+        if FILES in url:
+            raise Elsewhere("127.0.0.1 redirects to https://files.example")
+        return get(url, **more)
+
+    monkeypatch.setattr(loads._rest._session, "get", sent_on)
+    assert rows_of(list(loads.pages(peer.query))) == plain
+
+
 def test_limits_are_the_caller_s_and_what_names_no_limit_makes_pages(peer: Peer, loads: Any) -> None:
     for fault, error in (("secondly", Throttled), ("daily", QuotaSpent)):
         peer.sandbox.faults.set(fault, after=2)  # after the list and the properties: when the export is begun
@@ -228,12 +242,34 @@ def test_a_file_is_neither_fetched_from_anywhere_nor_too_large(peer: Peer, loads
     assert rows_of(list(loads.pages(peer.query))) == plainly(peer, peer.query)
 
 
+def test_an_archive_that_is_none_is_fetched_again() -> None:
+    with pytest.raises(Unavailable, match="BadZipFile"):
+        list(lines(io.BytesIO(b"PK\x03\x04 not really")))
+
+
+def packed(name: str, method: int) -> bytes:
+    """An archive whose directory says that its file is packed by a method."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, "a\n1\n")
+        archive.infolist()[0].compress_type = method
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
-    ("data", "word"), [(b"PK\x03\x04 not really", "BadZipFile"), (b'"a"\n"\xff"', "Unicode"), (b'a\n"b', "Error")]
-)
-def test_a_file_that_is_none_is_said_to_be_none(data: bytes, word: str) -> None:
-    with pytest.raises(Unavailable, match=word):
+    "data", [b'"a"\n"\xff"', b'a\n"b', b'a\n"b"c', b"a\n" + b"x" * 200_000, packed("a.csv", 97)],
+    ids=["no UTF-8", "no end", "no comma", "a cell beyond Python's limit", "packed otherwise"],
+)  # fmt: skip
+def test_a_file_that_nobody_can_read_makes_pages(data: bytes) -> None:
+    """It would be the same file again."""
+    with pytest.raises(NoExport):
         list(lines(io.BytesIO(data)))
+
+
+def test_an_export_without_a_row_is_not_believed() -> None:
+    """A first load that sees nobody would take everybody off the list."""
+    with pytest.raises(NoExport):
+        list(large(0, _Reads()))
 
 
 def test_values_as_the_api_has_them() -> None:

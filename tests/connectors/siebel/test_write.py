@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 import pytest
+import requests
 
-from connectors.crm.siebel.errors import CODES, refusal
+from connectors.crm.siebel.errors import CODES, failed, refusal
 from connectors.crm.siebel.values import KEY_LENGTH, stored_key
 from hub.errors import (
     Ambiguous,
@@ -197,6 +198,7 @@ def test_a_key_that_does_not_fit_stands_there_by_its_digest() -> None:
     assert long[0] != long[1] == stored_key(f"softphone:call-{1:040}")
     for text in {*HOSTILE.values(), "", " call", "call ", "a*", "ñ"} - {"_"}:
         assert len(stored_key(text)) == KEY_LENGTH and stored_key(text).isalnum()
+    assert stored_key(long[0]) not in (long[0], long[1])  # a key that looks like a digest is no other key's
 
 
 def test_a_key_that_two_records_have_is_ambiguous(peer: Peer) -> None:
@@ -402,3 +404,10 @@ def test_a_page_of_somebody_else_s_tells_nothing() -> None:
 
 def test_the_table_has_no_code_twice_and_only_codes() -> None:
     assert all(len(code) == 13 and code.startswith("SBL-") for code in CODES)
+
+
+def test_an_error_that_is_nested_deeper_than_anybody_means_is_one_all_the_same() -> None:
+    answer = requests.Response()
+    answer.status_code, answer._content = 500, b"[" * 100_000
+    assert isinstance(failed(answer, changes=True), UnknownOutcome)
+    assert not isinstance(failed(answer, changes=False), UnknownOutcome)
