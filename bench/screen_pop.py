@@ -33,7 +33,7 @@ from hub.contract import Manifest
 from hub.credentials import admit
 from hub.desk.screen_pop import ScreenPop
 from hub.model import Account, Lookup, Match, Record
-from hub.store import desk
+from hub.store import desk, fresh
 from hub.web.asgi import asgi_app, ready_for_callers
 from hub.web.server import server
 
@@ -208,11 +208,11 @@ def _fill(hub: Hub) -> None:
     """A morning's fresh records and a site's own numbers."""
     made = now_ms()
     with hub.store.write() as conn:
-        desk.remember_fresh(
-            conn,
-            [{"connection": "crm", "object": "contact", "record_id": f"F{n}", "phone": f"+34700{n:06}", "email": None,
-              "title": "Fresh", "url": "", "created_at": made} for n in range(10_000)],
-        )  # fmt: skip
+        created = [
+            fresh.Fresh(connection="crm", object="contact", record_id=f"F{n}", phone=f"+34700{n:06}", email=None,
+                        title="Fresh", url="") for n in range(10_000)
+        ]  # fmt: skip
+        fresh.remember(conn, created, now=made)
         numbers = [{"number": f"+3491{n:07}", "connection": "softphone", "first_seen": made} for n in range(2_000)]
         desk.add_own_numbers(conn, numbers)
 
