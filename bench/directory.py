@@ -128,7 +128,7 @@ def hub_over(folder: Path, rows: int, port: int = 0) -> Any:
     config = load_config(env)
     hub = Hub(config)
     admit(hub.access, env)
-    crm = Connection("crm", ConnectionConfig("crm", "rows", {}), Crm(rows))  # type: ignore[arg-type]
+    crm = Connection("crm", ConnectionConfig("crm", "rows", {}), Crm(rows))
     connections = Connections({"crm": crm})
     hub.directory_pulls = DirectoryPulls(hub.store, connections, config)
     hub.directory = Directory(hub.store, connections, hub.directory_pulls.plan)

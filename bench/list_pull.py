@@ -148,7 +148,7 @@ def dlt_pull(rows: int, folder: Path) -> int:
         member = {**row, "phone_e164": e164(row["phone"], row["country"])}
         return {"id": row["id"], **mapping.render({"member": member}, {}).fields}
 
-    @dlt.resource(name="outgoing", write_disposition="append")
+    @dlt.resource(name="outgoing", write_disposition="append")  # type: ignore[untyped-decorator]
     def members() -> Iterator[list[dict[str, Any]]]:
         for start in range(0, rows, PAGE):
             yield [mapped(row) for row in page_of(start, min(PAGE, rows - start))]
